@@ -1,0 +1,153 @@
+import { nameToText } from '../bytes/names.ts';
+import { META_POOL } from '../ceph/hobject.ts';
+import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
+import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
+import type { DamageReporter } from '../errors/damage.ts';
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import type { ObjectRef, ObjectStoreReader, OmapEntry, OpenObject } from '../store/object-store.ts';
+
+/**
+ * What the catalog keeps of an OSD's metadata objects, raw: `ls` and `info` then need no source, and
+ * a later version of this program can read more out of an old catalog.
+ */
+export interface MetadataObject {
+  ref: ObjectRef;
+  /** attributes `_` (object_info_t) and `snapset`, where they could be read */
+  objectInfo?: Uint8Array;
+  snapSet?: Uint8Array;
+  size: number;
+  mtimeMs: number;
+  /** the object's bytes, of the kinds whose bytes are metadata */
+  data?: Uint8Array;
+  /** omap, of the kinds that have one; PG metadata without log and dup entries */
+  omap?: [key: Uint8Array, value: Uint8Array][];
+  /** why something of it is missing here */
+  problem?: string;
+}
+
+interface Wants {
+  attrs: boolean;
+  data: boolean;
+  omap: boolean;
+}
+
+/** Metadata objects are small; one that claims more is damaged or not what its name says. */
+const DATA_LIMIT = 4 << 20;
+const OMAP_LIMIT = 1 << 20;
+
+const RBD_OMAP = [
+  'rbd_header.',
+  'rbd_directory',
+  'rbd_trash',
+  'rbd_children',
+  'rbd_namespace',
+  'rbd_group_directory',
+  'rbd_group_header.',
+  'journal.',
+];
+
+/** What to keep of an object, by its name. */
+export function wantsOf(ref: ObjectRef): Wants {
+  const name = nameToText(ref.id.name);
+  // There may be one object map for each snapshot, and many journal objects: only their place counts.
+  if (name.startsWith('rbd_object_map.') || name.startsWith('journal_data.')) {
+    return { attrs: false, data: false, omap: false };
+  }
+  const data = name.startsWith('rbd_id.') || name.endsWith('.rbd') || name === 'rbd_directory';
+  const omap = name === '' || RBD_OMAP.some((prefix) => name.startsWith(prefix));
+  return { attrs: name !== '', data, omap };
+}
+
+const isPgMetadata = (ref: ObjectRef): boolean => ref.id.name.length === 0;
+
+/** Log and dup entries are most of a PG's omap and are read from the source where they matter. */
+function keepsPgKey(key: Uint8Array): boolean {
+  const { kind } = classifyPgMetaKey(key);
+  return kind !== 'log' && kind !== 'dup';
+}
+
+function readOmap(store: ObjectStoreReader, ref: ObjectRef): [Uint8Array, Uint8Array][] {
+  const kept: [Uint8Array, Uint8Array][] = [];
+  for (const { key, value } of store.omap(ref.id) as Iterable<OmapEntry>) {
+    if (isPgMetadata(ref) && !keepsPgKey(key)) continue;
+    if (kept.length >= OMAP_LIMIT) break;
+    kept.push([Buffer.from(key), Buffer.from(value)]);
+  }
+  return kept;
+}
+
+function readData(object: OpenObject): Uint8Array {
+  const bytes = Buffer.alloc(Math.min(object.size, DATA_LIMIT));
+  return bytes.subarray(0, object.read(bytes, 0));
+}
+
+function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
+  const object = store.open(entry.ref);
+  try {
+    entry.size = object.size;
+    entry.mtimeMs = object.mtimeMs;
+    if (wants.attrs) {
+      const objectInfo = object.attr('_');
+      const snapSet = object.attr('snapset');
+      if (objectInfo !== undefined) entry.objectInfo = objectInfo;
+      if (snapSet !== undefined) entry.snapSet = snapSet;
+    }
+    if (wants.data) entry.data = readData(object);
+  } finally {
+    object.close();
+  }
+  if (wants.omap) entry.omap = readOmap(store, entry.ref);
+}
+
+/** Reads what the catalog keeps of one metadata object. Faults end up in `problem` and the report. */
+export function readMetadataObject(
+  store: ObjectStoreReader,
+  ref: ObjectRef,
+  report: DamageReporter,
+): MetadataObject {
+  const entry: MetadataObject = { ref, size: 0, mtimeMs: 0 };
+  const wants = wantsOf(ref);
+  if (!wants.attrs && !wants.data && !wants.omap) return entry;
+  try {
+    fill(entry, store, wants);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    entry.problem = errorText(error);
+    report({ path: error.data.path ?? store.location.path, reason: entry.problem });
+  }
+  return entry;
+}
+
+const OSDMAP = /^osdmap\.(\d+)$/;
+/** Newest maps tried: more of them torn than this, and the disk has other worries. */
+const OSDMAP_TRIES = 8;
+
+/** The newest osdmap among an OSD's `meta` objects that decodes, with its bytes. */
+export function readNewestOsdMap(
+  store: ObjectStoreReader,
+  refs: readonly ObjectRef[],
+  report: DamageReporter,
+): { map: OsdMap; bytes: Uint8Array } | undefined {
+  const candidates = refs
+    .map((ref) => ({ ref, epoch: Number(OSDMAP.exec(nameToText(ref.id.name))?.[1] ?? -1) }))
+    .filter(({ ref, epoch }) => ref.id.pool === META_POOL && epoch >= 0)
+    .sort((a, b) => b.epoch - a.epoch);
+  for (const { ref } of candidates.slice(0, OSDMAP_TRIES)) {
+    try {
+      const object = store.open(ref);
+      try {
+        const bytes = Buffer.alloc(Math.min(object.size, 256 << 20));
+        object.read(bytes, 0);
+        const map = decodeOsdMap(bytes);
+        if (map.damage === undefined && map.crcMatches !== false) return { map, bytes };
+        report({ path: object.path, reason: `osdmap: ${map.damage?.text ?? 'fails its checksum'}` });
+      } finally {
+        object.close();
+      }
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      report({ path: store.location.path, reason: `osdmap: ${error.text}` });
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,44 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { Damage } from '../errors/damage.ts';
+import type { ObjectRef, OsdLocation, UnitStamp } from '../store/object-store.ts';
+
+/** What crosses threads: plain data, batches, transferred buffers. */
+
+export interface ScanTask {
+  location: OsdLocation;
+  collections: string[];
+  /** units that an earlier scan knows */
+  known: KnownUnits | undefined;
+  /** takes the segments as they are finished: `SegmentMessage` */
+  port: MessagePort;
+  /** segments posted and not yet stored; the worker waits while there are too many */
+  pending: SharedArrayBuffer;
+}
+
+/** Paths below the data path with their stamps, all arrays of one length. */
+export interface KnownUnits {
+  paths: string[];
+  stamps: UnitStamp[];
+}
+
+/** A finished segment's payload; undefined: the task has posted its last. */
+export type SegmentMessage = { segment: Uint8Array; objects: number } | undefined;
+
+export interface ScanResult {
+  damage: Damage[];
+  damageCount: number;
+}
+
+export interface MetadataTask {
+  location: OsdLocation;
+  refs: ObjectRef[];
+  /** newest osdmap epoch the caller has: an older one need not be sent */
+  knownEpoch: number;
+}
+
+export interface MetadataResult extends ScanResult {
+  /** packed metadata objects */
+  rbd: Uint8Array;
+  pg: Uint8Array;
+  osdMap: { clusterFsid: string; epoch: number; bytes: Uint8Array } | undefined;
+}

@@ -1,0 +1,161 @@
+import type { ObjectId, ObjectSink, UnitStamp } from '../store/object-store.ts';
+import { cephCrc32c } from '../bytes/crc32c.ts';
+import { packColumn } from './columns.ts';
+import { pack } from './packing.ts';
+import { PrefixTable } from './prefix-table.ts';
+import { RowChunks } from './row-chunks.ts';
+import type { GroupEntry, NamedEntry, SegmentHead, UnitEntry } from './segment.ts';
+
+/** Rows of one segment: 20 bytes each while it grows, and as much again while it is packed. */
+export const SEGMENT_ROWS = 1 << 19;
+const NAMED_LIMIT = 1 << 16;
+const MAX_OBJECT_NO = 0xffffffff;
+const MAX_SNAP = 0xfffffff0;
+
+interface Counters {
+  objects: number;
+  others: number;
+}
+
+/**
+ * Packs what a scan finds into segments of the catalog: rows of data objects grouped by image and
+ * kept as columns, everything else as entries. A unit never spans two segments.
+ */
+export class SegmentBuilder implements ObjectSink {
+  readonly #flush: (segment: Uint8Array, units: number) => void;
+  readonly #rows = new RowChunks();
+  #tables = new Map<string, { table: PrefixTable; ids: number[] }>();
+  #groups: { prefix: Buffer; tail: Buffer }[] = [];
+  #units: UnitEntry[] = [];
+  #kept: Buffer[] = [];
+  #named: NamedEntry[] = [];
+  #counters: Counters = { objects: 0, others: 0 };
+
+  // Memo of the last tail: it is the same for a whole collection.
+  #tail: Buffer = Buffer.alloc(0);
+  #current: { table: PrefixTable; ids: number[] } | undefined;
+
+  /** @param flush takes each finished segment's payload, and the number of units in it */
+  constructor(flush: (segment: Uint8Array, units: number) => void) {
+    this.#flush = flush;
+  }
+
+  beginUnit(path: Uint8Array): void {
+    this.#units.push([path, 0n, 0n, 0n]);
+  }
+
+  endUnit({ ino, mtimeNs, ctimeNs }: UnitStamp): void {
+    const unit = this.#units[this.#units.length - 1]!;
+    unit[1] = ino;
+    unit[2] = mtimeNs;
+    unit[3] = ctimeNs;
+    if (this.#rows.length >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
+  }
+
+  keptUnit(path: Uint8Array): void {
+    this.#kept.push(Buffer.from(path));
+  }
+
+  otherObject(): void {
+    this.#counters.others++;
+  }
+
+  namedObject(id: ObjectId, fileName: Uint8Array): void {
+    const { pool, namespace, name, key, snap, hash, shard } = id;
+    this.#named.push([pool, namespace, name, key, snap, hash, shard, fileName, this.#units.length - 1]);
+    this.#counters.objects++;
+  }
+
+  dataObject(
+    b: Uint8Array,
+    prefixStart: number,
+    prefixEnd: number,
+    objectNo: number,
+    snap: number,
+    hash: number,
+    tailStart: number,
+    tailEnd: number,
+  ): boolean {
+    if (objectNo > MAX_OBJECT_NO || snap > MAX_SNAP) return false;
+    const { table, ids } = this.#tableFor(b, tailStart, tailEnd);
+    let local = table.find(b, prefixStart, prefixEnd);
+    if (local < 0) {
+      // An unescaped underscore would be the locator key's: not the canonical form.
+      if (b.subarray(prefixStart, prefixEnd).includes(0x5f)) return false;
+      local = table.add(b, prefixStart, prefixEnd);
+      ids.push(this.#groups.push({ prefix: table.prefixes[local]!, tail: this.#tail }) - 1);
+    }
+    this.#rows.push(ids[local]!, objectNo, snap, hash, this.#units.length - 1);
+    this.#counters.objects++;
+    return true;
+  }
+
+  #tableFor(b: Uint8Array, start: number, end: number) {
+    const tail = this.#tail;
+    let same = this.#current !== undefined && tail.length === end - start;
+    for (let i = 0; same && i < tail.length; i++) same = tail[i] === b[start + i];
+    if (same) return this.#current!;
+    this.#tail = Buffer.from(b.subarray(start, end));
+    const key = this.#tail.toString('latin1');
+    let entry = this.#tables.get(key);
+    if (entry === undefined) {
+      entry = { table: new PrefixTable(), ids: [] };
+      this.#tables.set(key, entry);
+    }
+    this.#current = entry;
+    return entry;
+  }
+
+  /** Hands out what has been gathered as a segment, if there is anything. */
+  finish(): void {
+    if (this.#units.length === 0 && this.#kept.length === 0) return;
+    const units = this.#units.length;
+    this.#flush(this.#pack(), units);
+    this.#rows.clear();
+    this.#tables = new Map();
+    this.#current = undefined;
+    this.#groups = [];
+    this.#units = [];
+    this.#kept = [];
+    this.#named = [];
+    this.#counters = { objects: 0, others: 0 };
+  }
+
+  #pack(): Uint8Array {
+    const blobs: Uint8Array[] = [];
+    let at = 0;
+    const place = (bytes: Uint8Array) => {
+      const extent = { at, length: bytes.length, crc: cephCrc32c(0, bytes) };
+      blobs.push(bytes);
+      at += bytes.length;
+      return extent;
+    };
+    const head: SegmentHead = {
+      ...this.#counters,
+      groups: this.#packGroups(place),
+      units: place(pack(this.#units)),
+      kept: place(pack(this.#kept)),
+      named: place(pack(this.#named)),
+    };
+    const packed = pack(head);
+    const lead = Buffer.alloc(8);
+    lead.writeUInt32LE(packed.length);
+    lead.writeUInt32LE(cephCrc32c(0, packed), 4);
+    return Buffer.concat([lead, packed, ...blobs]);
+  }
+
+  #packGroups(place: (bytes: Uint8Array) => { at: number; length: number; crc: number }): GroupEntry[] {
+    const rows = this.#rows;
+    const n = rows.length;
+    const { order, starts } = rows.byGroup(this.#groups.length);
+    const columns = [rows.objectNo.flat(n), rows.snap.flat(n), rows.hash.flat(n), rows.unit.flat(n)];
+    return this.#groups.map(({ prefix, tail }, g) => {
+      const from = starts[g]!;
+      const to = starts[g + 1]!;
+      const packed = columns.map((column) => packColumn(column, order, from, to));
+      const { at, length, crc } = place(Buffer.concat(packed.map((column) => column.bytes)));
+      const heads = packed.flatMap(({ head }) => [head.base, head.width]);
+      return [prefix, tail, to - from, at, length, crc, ...heads] as unknown as GroupEntry;
+    });
+  }
+}

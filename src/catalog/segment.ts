@@ -1,0 +1,140 @@
+import { cephCrc32c } from '../bytes/crc32c.ts';
+import { corruptError } from '../errors/salvage-error.ts';
+import type { ObjectId } from '../store/object-store.ts';
+import { unpackColumn } from './columns.ts';
+import { unpack } from './packing.ts';
+
+/**
+ * A segment: what one worker found in some directories of one OSD. docs/formats/catalog.md.
+ *
+ *     u32 length of head, u32 crc32c of head, head (MessagePack), blobs
+ *
+ * Offsets in the head count from the first byte behind it. Every blob has its own checksum, so that
+ * reading one image's rows reads and verifies nothing else.
+ */
+
+export interface BlobExtent {
+  at: number;
+  length: number;
+  crc: number;
+}
+
+/** prefix (escaped), tail, rows, then the blob's extent, then base and width of four columns */
+export type GroupEntry = [
+  prefix: Uint8Array,
+  tail: Uint8Array,
+  rows: number,
+  at: number,
+  length: number,
+  crc: number,
+  ...columns: number[],
+];
+
+/** path below the store's data path, then its stamp */
+export type UnitEntry = [path: Uint8Array, ino: bigint, mtimeNs: bigint, ctimeNs: bigint];
+
+export type NamedEntry = [
+  pool: number,
+  namespace: Uint8Array,
+  name: Uint8Array,
+  key: Uint8Array,
+  snap: bigint,
+  hash: number,
+  shard: number,
+  fileName: Uint8Array,
+  unit: number,
+];
+
+export interface SegmentHead {
+  /** objects that a recovery can use, and others that were only counted */
+  objects: number;
+  others: number;
+  groups: GroupEntry[];
+  units: BlobExtent;
+  /** paths of units of earlier segments that a later scan found unchanged */
+  kept: BlobExtent;
+  named: BlobExtent;
+}
+
+/** Columns of the rows of one group. */
+export interface GroupRows {
+  length: number;
+  objectNo: Uint32Array;
+  /** snap + 2: 0 is the head, 1 the snapdir */
+  snap: Uint32Array;
+  hash: Uint32Array;
+  /** index into the segment's units */
+  unit: Uint32Array;
+}
+
+/** Reads `length` bytes at `at` of the segment's payload. */
+export type ReadAt = (at: number, length: number) => Uint8Array;
+
+const LEAD = 8;
+
+/** A segment of an open catalog: its head is in memory, everything else is read when asked for. */
+export class Segment {
+  readonly head: SegmentHead;
+  readonly #read: ReadAt;
+  readonly #blobs: number;
+  #units: UnitEntry[] | undefined;
+  /** units that a later scan found changed or gone: their rows do not count */
+  readonly dead = new Set<number>();
+
+  /** @throws CORRUPT when the head fails its checksum */
+  constructor(read: ReadAt, payloadLength: number) {
+    const lead = Buffer.from(read(0, LEAD));
+    const length = lead.readUInt32LE();
+    if (length > payloadLength - LEAD) throw corruptError('catalog: segment head is cut short');
+    const packed = read(LEAD, length);
+    if (cephCrc32c(0, packed) !== lead.readUInt32LE(4)) {
+      throw corruptError('catalog: segment head fails its checksum');
+    }
+    this.head = unpack<SegmentHead>(packed, 'segment head');
+    this.#read = read;
+    this.#blobs = LEAD + length;
+  }
+
+  #blob({ at, length, crc }: BlobExtent, what: string): Uint8Array {
+    const bytes = this.#read(this.#blobs + at, length);
+    if (cephCrc32c(0, bytes) !== crc) throw corruptError(`catalog: ${what} fail their checksum`);
+    return bytes;
+  }
+
+  get units(): UnitEntry[] {
+    this.#units ??= unpack<UnitEntry[]>(this.#blob(this.head.units, 'units'), 'units');
+    return this.#units;
+  }
+
+  kept(): Uint8Array[] {
+    return unpack(this.#blob(this.head.kept, 'kept units'), 'kept units');
+  }
+
+  /** Named objects of live units. */
+  named(): { id: ObjectId; fileName: Uint8Array; unit: number }[] {
+    const entries = unpack<NamedEntry[]>(this.#blob(this.head.named, 'named objects'), 'named objects');
+    return entries
+      .filter((entry) => !this.dead.has(entry[8]))
+      .map(([pool, namespace, name, key, snap, hash, shard, fileName, unit]) => ({
+        id: { pool, namespace, name, key, snap: BigInt(snap), hash, shard },
+        fileName,
+        unit,
+      }));
+  }
+
+  /** @throws CORRUPT */
+  rows(group: GroupEntry): GroupRows {
+    const [, , n, at, length, crc, ...columns] = group;
+    const bytes = this.#blob({ at, length, crc }, 'rows');
+    const out = [0, 1, 2, 3].map(() => new Uint32Array(n));
+    let from = 0;
+    for (const [i, column] of out.entries()) {
+      const head = { base: columns[2 * i]!, width: columns[2 * i + 1]! };
+      const end = from + n * head.width;
+      unpackColumn(head, bytes.subarray(from, end), n, column, 0);
+      from = end;
+    }
+    const [objectNo, snap, hash, unit] = out as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+    return { length: n, objectNo, snap, hash, unit };
+  }
+}

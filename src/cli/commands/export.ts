@@ -1,0 +1,1 @@
+export const registerExport = (_: unknown): void => {};

@@ -1,0 +1,1 @@
+export const registerInfo = (_: unknown): void => {};

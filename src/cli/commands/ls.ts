@@ -1,0 +1,73 @@
+import { nameToText } from '../../bytes/names.ts';
+import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { notFoundError, usageError } from '../../errors/salvage-error.ts';
+import type { Image } from '../../image/image.ts';
+import { type CommandContext, printJson } from '../context.ts';
+import type { Registry } from '../main.ts';
+import { addCommonOptions, addSourceOptions, type CommonOptions, type SourceOptions } from '../options.ts';
+import { imageRows } from '../render/image-rows.ts';
+import { table } from '../render/table.ts';
+import { bytesText } from '../progress.ts';
+import { openSource, type Source } from '../source.ts';
+
+interface LsOptions extends CommonOptions, SourceOptions {
+  long?: boolean;
+  where?: string;
+}
+
+/** The images of `POOL[/NAMESPACE]`; without a pool, those of all pools and namespaces. */
+function select(source: Source, where: string | undefined): Image[] {
+  if (where === undefined) return source.images;
+  const [pool, namespace, ...rest] = where.split('/');
+  if (rest.length > 0 || pool === '') throw usageError(`"${where}" is not POOL[/NAMESPACE]`);
+  const known = source.clusters.filter((cluster) => cluster.poolId(pool!) !== undefined);
+  if (known.length === 0) {
+    const names = source.clusters.flatMap((c) => c.pools().map((id) => c.poolName(id)));
+    throw notFoundError(`no pool "${pool}" (there are: ${names.join(', ') || 'none'})`);
+  }
+  return source.images.filter(
+    (image) =>
+      known.includes(image.cluster) &&
+      image.pool === image.cluster.poolId(pool!) &&
+      (namespace === undefined || nameToText(image.namespace) === namespace),
+  );
+}
+
+function showLong(images: readonly Image[], context: CommandContext): void {
+  const header = ['NAME', 'SIZE', 'PARENT', 'FMT', 'PROT', 'STATE'];
+  const rows = imageRows(images, true).map((row) => [
+    row.spec,
+    bytesText(row.json.size),
+    row.parentText,
+    String(row.json.format),
+    row.json.protected === 'true' ? 'yes' : '',
+    [row.json.trash && 'trash', row.json.headless && 'headless'].filter(Boolean).join(' '),
+  ]);
+  context.streams.stdout.write(table([header, ...rows], [1]));
+}
+
+export async function ls(options: LsOptions, context: CommandContext): Promise<ExitCode> {
+  const source = await openSource(options, context);
+  try {
+    const images = select(source, options.where);
+    const rows = imageRows(images, options.long === true);
+    if (context.json) printJson(context, rows.map((row) => row.json));
+    else if (options.long) showLong(images, context);
+    else context.streams.stdout.write(rows.map((row) => `${row.spec}\n`).join(''));
+    return EXIT.ok;
+  } finally {
+    await source.close();
+  }
+}
+
+export function registerLs({ program, run }: Registry): void {
+  const command = program
+    .command('ls')
+    .alias('list')
+    .description('list images')
+    .argument('[pool[/namespace]]', 'only those of this pool, or of this namespace of it')
+    .option('-l, --long', 'sizes, parents and snapshots too');
+  addCommonOptions(addSourceOptions(command)).action((where: string | undefined, options: LsOptions) =>
+    run(ls, where === undefined ? options : { ...options, where }),
+  );
+}

@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { errorText, SalvageError } from '../errors/salvage-error.ts';
+import type { Command as SalvageCommand, CommandContext, Streams } from './context.ts';
+import { registerExport } from './commands/export.ts';
+import { registerInfo } from './commands/info.ts';
+import { registerLs } from './commands/ls.ts';
+import { registerScan } from './commands/scan.ts';
+import type { CommonOptions } from './options.ts';
+import { barProgress, silentProgress } from './progress.ts';
+import { VERSION } from './version.ts';
+
+const EXIT_STATUS = `
+Exit status:
+  0    everything asked for was done and is complete
+  1    failed
+  2    wrong usage
+  3    done, but parts are lost or doubtful (the report says which)
+  130  interrupted; the same command goes on`;
+
+function contextFor(options: CommonOptions, streams: Streams): CommandContext {
+  const quiet = options.quiet === true;
+  const showProgress = options.progress ?? streams.stderr.isTTY === true;
+  const write = (line: string) => void streams.stderr.write(`${line}\n`);
+  return {
+    streams,
+    say: quiet ? () => {} : write,
+    warn: write,
+    progress: showProgress && !quiet ? barProgress(streams.stderr) : silentProgress,
+    json: options.format === 'json',
+    pretty: options.prettyFormat === true,
+  };
+}
+
+/** What a command needs to hook itself into the program. */
+export interface Registry {
+  program: Command;
+  /** runs `command` when commander calls the action; positional arguments come first */
+  run<Options>(command: SalvageCommand<Options>, options: Options & CommonOptions): Promise<void>;
+}
+
+const statusOf = (error: unknown): ExitCode =>
+  error instanceof SalvageError && error.code === 'USAGE' ? EXIT.usage : EXIT.failed;
+
+/** A line for the operator; for a bug of ours the stack too, since nobody else can find it. */
+function explain(error: unknown, streams: Streams): void {
+  const isBug = !(error instanceof SalvageError);
+  const text = isBug && error instanceof Error ? (error.stack ?? error.message) : errorText(error);
+  streams.stderr.write(`rbd-salvage: ${isBug ? 'a bug in rbd-salvage: ' : ''}${text}\n`);
+}
+
+/**
+ * The whole program.
+ * @param argv arguments without node and script
+ * @returns the exit status
+ */
+export async function run(argv: readonly string[], streams: Streams): Promise<ExitCode> {
+  let status: ExitCode = EXIT.ok;
+  const program = new Command('rbd-salvage')
+    .description('Gets RBD images back from the disks of a dead Ceph cluster.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void streams.stdout.write(text),
+      writeErr: (text) => void streams.stderr.write(text),
+    })
+    .addHelpText('after', EXIT_STATUS);
+  const registry: Registry = {
+    program,
+    run: async (command, options) => {
+      status = await command(options, contextFor(options, streams));
+    },
+  };
+  for (const register of [registerScan, registerLs, registerInfo, registerExport]) register(registry);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    explain(error, streams);
+    return statusOf(error);
+  }
+  return status;
+}

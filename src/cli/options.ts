@@ -1,0 +1,56 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+
+/** Options that several commands share, as commander hands them over. */
+export interface CommonOptions {
+  format?: 'plain' | 'json';
+  prettyFormat?: boolean;
+  /** true with --progress, false with --no-progress */
+  progress?: boolean;
+  quiet?: boolean;
+}
+
+export interface SourceOptions {
+  osd?: string[];
+  catalog?: string[];
+  cluster?: string;
+  jobs?: number;
+}
+
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1) {
+    throw new InvalidArgumentError('It must be a whole number from 1 on.');
+  }
+  return Number(text);
+}
+
+const SUFFIXES: Record<string, number> = { '': 0, B: 0, K: 1, M: 2, G: 3, T: 4, P: 5 };
+
+/** A size as `rbd` takes it, but in bytes where no unit is given: 10G, 512K, 4194304. */
+export function byteSize(text: string): number {
+  const match = /^(\d+)([BKMGTP]?)$/i.exec(text.replace(/iB$/i, ''));
+  const size = match === null ? Number.NaN : Number(match[1]) * 1024 ** SUFFIXES[match[2]!.toUpperCase()]!;
+  if (!Number.isSafeInteger(size)) {
+    throw new InvalidArgumentError('It must be a size in bytes, or one with K, M, G or T.');
+  }
+  return size;
+}
+
+const gather = (value: string, previous: string[] = []): string[] => [...previous, value];
+
+export const addCommonOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--format <format>', 'how to answer').choices(['plain', 'json']))
+    .option('--pretty-format', 'indent the JSON')
+    .option('--progress', 'show progress even where stderr is no terminal')
+    .option('--no-progress', 'show no progress')
+    .option('-q, --quiet', 'say nothing but errors');
+
+export const addOsdOption = (command: Command): Command =>
+  command
+    .option('--osd <path...>', "an OSD's directory or its current/, a directory of OSDs, or a glob of such")
+    .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber);
+
+export const addSourceOptions = (command: Command): Command =>
+  addOsdOption(command)
+    .option('--catalog <file>', 'a catalog made by scan; may be repeated', gather)
+    .option('--cluster <fsid>', 'the cluster meant, where there are several');

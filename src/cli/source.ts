@@ -1,0 +1,165 @@
+import { Catalog } from '../catalog/catalog.ts';
+import { osdKey } from '../catalog/osd-records.ts';
+import { CatalogScan } from '../catalog/scan.ts';
+import { notFoundError, SalvageError, usageError } from '../errors/salvage-error.ts';
+import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
+import { deviceLanes } from '../io/device-lanes.ts';
+import { realPath, statOrUndefined } from '../io/file-source.ts';
+import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
+import { type Cluster, clustersOf } from '../image/cluster.ts';
+import type { Image } from '../image/image.ts';
+import { detectOsds } from '../store/detect.ts';
+import type { OsdLocation } from '../store/object-store.ts';
+import { startPool } from '../workers/pool.ts';
+import type { CommandContext } from './context.ts';
+import { findOsds } from './find-osds.ts';
+import type { SourceOptions } from './options.ts';
+
+/** More threads than this only compete for memory. */
+const MAX_THREADS = 64;
+
+/** A command's SOURCE, open. */
+export interface Source {
+  clusters: Cluster[];
+  images: Image[];
+  runner: TaskRunner;
+  lanes: DeviceLanes;
+  /** where each OSD's store lies now, by key; an OSD that is not there is missing here */
+  locations: Map<string, OsdLocation>;
+  close(): Promise<void>;
+}
+
+export function threadsFor(lanes: DeviceLanes, paths: readonly string[]): number {
+  const byDevice = new Map<string, number>();
+  for (const path of paths) {
+    if (statOrUndefined(path) === undefined) continue;
+    const { device, readers } = lanes.of(path);
+    byDevice.set(device, readers);
+  }
+  const wanted = [...byDevice.values()].reduce((sum, readers) => sum + readers, 0);
+  return Math.min(MAX_THREADS, Math.max(1, wanted));
+}
+
+/** Tells of what `--osd` brought that cannot be used. @returns how many such things there were */
+export function warnOfProblems(
+  context: CommandContext,
+  found: Pick<ReturnType<typeof findOsds>, 'problems' | 'duplicates'>,
+): number {
+  for (const { path, reason } of found.problems) context.warn(`${path}: ${reason}`);
+  for (const { path, same } of found.duplicates) context.say(`${path}: the same OSD as ${same}`);
+  return found.problems.length;
+}
+
+/** The OSDs that `--osd` names. @throws NOT_FOUND when there is none */
+export function requireOsds(patterns: readonly string[], context: CommandContext) {
+  const found = findOsds(patterns);
+  if (found.osds.length === 0) {
+    const reasons = found.problems.map(({ path, reason }) => `${path}: ${reason}`);
+    throw notFoundError(`no OSD found: ${reasons.join('; ')}`);
+  }
+  const left = warnOfProblems(context, found);
+  return { osds: found.osds, left };
+}
+
+async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
+  const { osds } = requireOsds(options.osd ?? [], context);
+  const lanes = deviceLanes(options.jobs);
+  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.path)));
+  const catalog = new Catalog(memoryStorage());
+  try {
+    const { progress } = context;
+    for (const { error, name } of await new CatalogScan(catalog, { runner, lanes, progress }).run(osds)) {
+      if (error !== undefined) context.warn(`${name}: ${error}`);
+    }
+    // Read again, as from a file: what was appended is only now taken in.
+    return { catalogs: [new Catalog(catalog.log.storage)], lanes, runner };
+  } catch (error) {
+    await runner.close();
+    throw error;
+  }
+}
+
+function openCatalogs(files: readonly string[], context: CommandContext): Catalog[] {
+  const catalogs = files.map((file) => {
+    const storage = openCatalogForReading(file);
+    if (storage.size() === 0) throw new SalvageError('CORRUPT', `${file} is empty: not a catalog`);
+    const catalog = new Catalog(storage);
+    // Opening its OSDs reads the heads of all segments, and so finds what is damaged.
+    catalog.osds();
+    for (const problem of catalog.problems) context.warn(problem);
+    return catalog;
+  });
+  for (const catalog of catalogs) {
+    if (!catalog.unfinished) continue;
+    throw new SalvageError(
+      'CORRUPT',
+      `${catalog.path}: its scan was not finished, or it is cut short: objects would be missing; run scan again`,
+    );
+  }
+  return catalogs;
+}
+
+/** Is the OSD still at the path where it was scanned? */
+function isStillThere(location: OsdLocation, key: string): boolean {
+  if (statOrUndefined(location.dataPath) === undefined) return false;
+  try {
+    return detectOsds(location.path).osds.some(
+      (osd) => osdKey(osd.identity, realPath(osd.location.path)) === key,
+    );
+  } catch {
+    return false;
+  }
+}
+
+/** Where the OSDs of the catalogs lie now: under the same paths, or under `--osd`. */
+function locate(clusters: readonly Cluster[], patterns: readonly string[]): Map<string, OsdLocation> {
+  const locations = new Map<string, OsdLocation>();
+  const given = patterns.length === 0 ? [] : findOsds(patterns).osds;
+  for (const { identity, location } of given) {
+    locations.set(osdKey(identity, realPath(location.path)), location);
+  }
+  for (const { catalog } of clusters.flatMap((cluster) => cluster.osds)) {
+    if (locations.has(catalog.key) || !isStillThere(catalog.location, catalog.key)) continue;
+    locations.set(catalog.key, catalog.location);
+  }
+  return locations;
+}
+
+function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[] {
+  if (fsid === undefined) return clusters;
+  const chosen = clusters.filter((cluster) => cluster.fsid === fsid.toLowerCase());
+  if (chosen.length > 0) return chosen;
+  const have = clusters.map((cluster) => cluster.fsid ?? 'unknown').join(', ');
+  throw notFoundError(`no OSD of cluster ${fsid} (there are: ${have})`);
+}
+
+/** Opens what `--catalog` and `--osd` name. @throws USAGE when neither is given */
+export async function openSource(options: SourceOptions, context: CommandContext): Promise<Source> {
+  if (options.catalog === undefined && options.osd === undefined) {
+    throw usageError('no SOURCE: give --catalog FILE (made by scan) or --osd PATH...');
+  }
+  const opened =
+    options.catalog === undefined
+      ? await scanOnTheSpot(options, context)
+      : { catalogs: openCatalogs(options.catalog, context), lanes: deviceLanes(options.jobs), runner: undefined };
+  const clusters = chooseCluster(clustersOf(opened.catalogs), options.cluster);
+  const images = clusters.flatMap((cluster) => cluster.images);
+  for (const problem of clusters.flatMap((cluster) => cluster.problems)) context.warn(problem);
+  const locations = locate(clusters, options.osd ?? []);
+  let { runner } = opened;
+  return {
+    clusters,
+    images,
+    lanes: opened.lanes,
+    locations,
+    get runner() {
+      // Commands that read no object need no threads.
+      runner ??= startPool(threadsFor(opened.lanes, [...locations.values()].map((l) => l.path)));
+      return runner;
+    },
+    close: async () => {
+      await runner?.close();
+      for (const catalog of opened.catalogs) catalog.close();
+    },
+  };
+}

@@ -1,0 +1,179 @@
+import { binaryKey, nameToText } from '../bytes/names.ts';
+import { NOSNAP } from '../ceph/encoding.ts';
+import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
+import type { Catalog, CatalogOsd } from '../catalog/catalog.ts';
+import { osdName } from '../catalog/osd-records.ts';
+import type { MetadataObject } from '../catalog/metadata.ts';
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import { parseDataObjectName } from '../rbd/names.ts';
+import type { ObjectRef } from '../store/object-store.ts';
+import type { Image } from './image.ts';
+import { ImageIndex } from './image-index.ts';
+import { type DataPrefix, dataPrefixes } from './object-table.ts';
+import { type MetadataCopy, pickCopy } from './metadata-copies.ts';
+
+/** An OSD of a cluster; `index` is its place in `Cluster.osds`. */
+export interface ClusterOsd {
+  index: number;
+  /** `osd.3`, or a path where the number is not known */
+  name: string;
+  catalog: CatalogOsd;
+}
+
+/** Exact key of an object by name; all of it counts, names being bytes. */
+export const objectKey = (pool: number, namespace: Uint8Array, name: Uint8Array | string): string =>
+  `${pool}/${binaryKey(namespace)}/${typeof name === 'string' ? Buffer.from(name).toString('latin1') : binaryKey(name)}`;
+
+/** Everything that catalogs know of one cluster. */
+export class Cluster {
+  /** undefined where no OSD tells it */
+  readonly fsid: string | undefined;
+  readonly osds: ClusterOsd[];
+  readonly osdMap: OsdMap | undefined;
+  readonly problems: string[] = [];
+  #metadata: Map<string, MetadataCopy[]> | undefined;
+  #prefixes: Map<string, DataPrefix> | undefined;
+  #images: Image[] | undefined;
+
+  constructor(fsid: string | undefined, osds: CatalogOsd[], osdMap: OsdMap | undefined) {
+    this.fsid = fsid;
+    this.osdMap = osdMap;
+    this.osds = osds
+      .map((catalog) => ({ name: osdName(catalog.identity, catalog.location.path), catalog }))
+      .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+      .map((osd, index) => ({ index, ...osd }));
+  }
+
+  /** Its images, found when first asked for; what is wrong with some ends up in `problems`. */
+  get images(): Image[] {
+    if (this.#images === undefined) {
+      const index = new ImageIndex(this);
+      this.problems.push(...index.problems);
+      this.#images = index.images;
+    }
+    return this.#images;
+  }
+
+  /** A pool's name, or its number where no map tells the name. */
+  poolName(pool: number): string {
+    const name = this.osdMap?.pools.get(pool)?.name;
+    return name === undefined ? String(pool) : nameToText(name);
+  }
+
+  /** The pool of that name or, failing that, number. */
+  poolId(name: string): number | undefined {
+    for (const pool of this.osdMap?.pools.values() ?? []) {
+      if (nameToText(pool.name) === name) return pool.id;
+    }
+    return /^\d+$/.test(name) && this.pools().includes(Number(name)) ? Number(name) : undefined;
+  }
+
+  /** Pools of the map and pools that only objects tell of, ascending. */
+  pools(): number[] {
+    const ids = new Set(this.osdMap?.pools.keys() ?? []);
+    for (const copies of this.#objects().values()) ids.add(copies[0]!.object.ref.id.pool);
+    return [...ids].sort((a, b) => a - b);
+  }
+
+  /** Copies of RBD metadata objects (heads and snapdirs), by `objectKey`. */
+  #objects(): Map<string, MetadataCopy[]> {
+    if (this.#metadata !== undefined) return this.#metadata;
+    const index = new Map<string, MetadataCopy[]>();
+    for (const osd of this.osds) {
+      for (const object of this.#metadataOf(osd)) {
+        const { pool, namespace, name, snap, shard } = object.ref.id;
+        if (snap !== NOSNAP || shard > 0) continue;
+        const key = objectKey(pool, namespace, name);
+        const copies = index.get(key);
+        if (copies === undefined) index.set(key, [{ osd: osd.index, object }]);
+        else copies.push({ osd: osd.index, object });
+      }
+    }
+    this.#metadata = index;
+    return index;
+  }
+
+  /** Data objects that the catalog keeps by their full names. */
+  *oddDataObjects(): Generator<{ osd: ClusterOsd; ref: ObjectRef; prefix: Uint8Array; objectNo: number }> {
+    for (const osd of this.osds) {
+      for (const { ref } of this.#metadataOf(osd)) {
+        const data = parseDataObjectName(ref.id.name);
+        if (data !== undefined) yield { osd, ref, ...data };
+      }
+    }
+  }
+
+  /** The data objects of an image, by pool, namespace and prefix. */
+  dataPrefix(pool: number, namespace: Uint8Array, prefix: Uint8Array): DataPrefix {
+    this.#prefixes ??= dataPrefixes(this);
+    const known = this.#prefixes.get(objectKey(pool, namespace, prefix));
+    return known ?? { pool, namespace, prefix, postings: [], odd: [] };
+  }
+
+  /** Every prefix that has data objects. */
+  dataPrefixes(): Iterable<DataPrefix> {
+    this.#prefixes ??= dataPrefixes(this);
+    return this.#prefixes.values();
+  }
+
+  #metadataOf(osd: ClusterOsd): MetadataObject[] {
+    try {
+      return osd.catalog.rbdMetadata();
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      this.problems.push(`${osd.name}: ${errorText(error)}`);
+      return [];
+    }
+  }
+
+  /** The copy of a metadata object that counts, or undefined where it does not exist. */
+  metadataObject(
+    pool: number,
+    namespace: Uint8Array,
+    name: Uint8Array | string,
+  ): MetadataObject | undefined {
+    const copies = this.#objects().get(objectKey(pool, namespace, name));
+    return copies === undefined ? undefined : pickCopy(copies);
+  }
+
+  /** Each metadata object that exists, its copy that counts. */
+  *metadataObjects(): Generator<MetadataObject> {
+    for (const copies of this.#objects().values()) {
+      const object = pickCopy(copies);
+      if (object !== undefined) yield object;
+    }
+  }
+}
+
+function newestMap(maps: { bytes: Uint8Array; epoch: number }[]): OsdMap | undefined {
+  for (const { bytes } of maps.sort((a, b) => b.epoch - a.epoch)) {
+    try {
+      return decodeOsdMap(bytes);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The clusters whose OSDs the catalogs hold. An OSD that several catalogs know counts once, as the
+ * latest finished scan saw it.
+ */
+export function clustersOf(catalogs: readonly Catalog[]): Cluster[] {
+  const osds = new Map<string, CatalogOsd>();
+  for (const osd of catalogs.flatMap((catalog) => catalog.osds())) {
+    const other = osds.get(osd.key);
+    if (other === undefined || (other.end?.at ?? 0) <= (osd.end?.at ?? 0)) osds.set(osd.key, osd);
+  }
+  const byFsid = new Map<string | undefined, CatalogOsd[]>();
+  for (const osd of osds.values()) {
+    const fsid = osd.identity.clusterFsid;
+    byFsid.set(fsid, [...(byFsid.get(fsid) ?? []), osd]);
+  }
+  const maps = catalogs.flatMap((catalog) => catalog.osdMaps());
+  return [...byFsid].map(([fsid, members]) => {
+    const own = maps.filter((map) => fsid === undefined || map.clusterFsid === fsid);
+    return new Cluster(fsid, members, newestMap(own));
+  });
+}

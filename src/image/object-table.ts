@@ -1,0 +1,210 @@
+import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
+import type { GroupEntry, Segment } from '../catalog/segment.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../store/filestore/fast-filename.ts';
+import { unescapeField } from '../store/filestore/object-filename.ts';
+import type { ObjectRef } from '../store/object-store.ts';
+import type { Cluster, ClusterOsd } from './cluster.ts';
+import { objectKey } from './cluster.ts';
+import { sortedOrder } from './radix-sort.ts';
+
+/** One OSD's rows of one image, still in the catalog. */
+export interface Posting {
+  osd: ClusterOsd;
+  segment: Segment;
+  group: GroupEntry;
+  /** -1 outside erasure-coded pools */
+  shard: number;
+}
+
+interface GroupName {
+  pool: number;
+  namespace: Uint8Array;
+  prefix: Uint8Array;
+  shard: number;
+}
+
+/** What prefix and tail of a group stand for; both are canonical, the scan saw to that. */
+function groupName([prefix, tail]: GroupEntry): GroupName {
+  const [, namespace, pool, , shard] = Buffer.from(tail).toString('latin1').split('_');
+  return {
+    pool: Number.parseInt(pool!, 16),
+    namespace: unescapeField(Buffer.from(namespace!, 'latin1')),
+    prefix: unescapeField(prefix),
+    shard: shard === undefined ? -1 : Number.parseInt(shard, 16),
+  };
+}
+
+/** A data object kept by its full name: an object number beyond 32 bits, a shortened file name. */
+export interface OddDataObject {
+  osd: ClusterOsd;
+  ref: ObjectRef;
+  objectNo: number;
+}
+
+export interface DataPrefix {
+  pool: number;
+  namespace: Uint8Array;
+  prefix: Uint8Array;
+  postings: Posting[];
+  odd: OddDataObject[];
+}
+
+/** Which images have data objects, and in which segments: heads of segments only, no rows. */
+export function dataPrefixes(cluster: Cluster): Map<string, DataPrefix> {
+  const found = new Map<string, DataPrefix>();
+  const entry = ({ pool, namespace, prefix }: Omit<GroupName, 'shard'>): DataPrefix => {
+    const key = objectKey(pool, namespace, prefix);
+    let known = found.get(key);
+    if (known === undefined) {
+      known = { pool, namespace, prefix, postings: [], odd: [] };
+      found.set(key, known);
+    }
+    return known;
+  };
+  for (const osd of cluster.osds) {
+    for (const segment of osd.catalog.segments) {
+      for (const group of segment.head.groups) {
+        const name = groupName(group);
+        entry(name).postings.push({ osd, segment, group, shard: name.shard });
+      }
+    }
+  }
+  for (const { osd, ref, prefix, objectNo } of cluster.oddDataObjects()) {
+    const { pool, namespace } = ref.id;
+    entry({ pool, namespace, prefix }).odd.push({ osd, ref, objectNo });
+  }
+  return found;
+}
+
+const HEX_DIGITS_V1 = 12;
+const HEX_DIGITS_V2 = 16;
+
+/** Copies of one image's data objects, sorted by object number. 24 bytes a copy. */
+export class ObjectTable {
+  readonly length: number;
+  readonly #objectNo: Float64Array;
+  readonly #snap: Float64Array;
+  readonly #hash: Uint32Array;
+  readonly #posting: Int32Array;
+  /** index into the posting's segment's units; for posting -1, index into `odd` */
+  readonly #unit: Uint32Array;
+  readonly #prefix: DataPrefix;
+
+  /** Reads the rows of a prefix. @throws CORRUPT when the catalog is damaged there */
+  constructor(prefix: DataPrefix) {
+    this.#prefix = prefix;
+    const groups = prefix.postings.map(({ segment, group }) => ({ segment, rows: segment.rows(group) }));
+    const total = groups.reduce((n, { rows }) => n + rows.length, prefix.odd.length);
+    const objectNo = new Float64Array(total);
+    const snap = new Float64Array(total);
+    const hash = new Uint32Array(total);
+    const posting = new Int32Array(total);
+    const unit = new Uint32Array(total);
+    let n = 0;
+    const push = (no: number, s: number, h: number, p: number, u: number) => {
+      objectNo[n] = no;
+      snap[n] = s;
+      hash[n] = h;
+      posting[n] = p;
+      unit[n++] = u;
+    };
+    for (const [p, { segment, rows }] of groups.entries()) {
+      for (let i = 0; i < rows.length; i++) {
+        if (segment.dead.size > 0 && segment.dead.has(rows.unit[i]!)) continue;
+        push(rows.objectNo[i]!, rows.snap[i]! - 2, rows.hash[i]!, p, rows.unit[i]!);
+      }
+    }
+    for (const [u, { ref, objectNo: no }] of prefix.odd.entries()) {
+      push(no, rowSnap(ref.id.snap), ref.id.hash, -1, u);
+    }
+    const order = sortedOrder(objectNo, n);
+    const permute = <A extends Float64Array | Uint32Array | Int32Array>(from: A, to: A): A => {
+      for (let i = 0; i < n; i++) to[i] = from[order[i]!]!;
+      return to;
+    };
+    this.length = n;
+    this.#objectNo = permute(objectNo, new Float64Array(n));
+    this.#snap = permute(snap, new Float64Array(n));
+    this.#hash = permute(hash, new Uint32Array(n));
+    this.#posting = permute(posting, new Int32Array(n));
+    this.#unit = permute(unit, new Uint32Array(n));
+  }
+
+  /** The highest object number there is, -1 without any. */
+  get lastObjectNo(): number {
+    return this.length === 0 ? -1 : this.#objectNo[this.length - 1]!;
+  }
+
+  objectNo(row: number): number {
+    return this.#objectNo[row]!;
+  }
+  /** a clone's id, ROW_HEAD or ROW_SNAPDIR */
+  snap(row: number): number {
+    return this.#snap[row]!;
+  }
+  hash(row: number): number {
+    return this.#hash[row]!;
+  }
+  osd(row: number): ClusterOsd {
+    const posting = this.#posting[row]!;
+    return posting < 0 ? this.#prefix.odd[this.#unit[row]!]!.osd : this.#prefix.postings[posting]!.osd;
+  }
+  shard(row: number): number {
+    const posting = this.#posting[row]!;
+    return posting < 0 ? this.#prefix.odd[this.#unit[row]!]!.ref.id.shard : this.#prefix.postings[posting]!.shard;
+  }
+
+  /** First row of an object number; its rows are contiguous. */
+  firstRow(objectNo: number): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#objectNo[middle]! < objectNo) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The rows of an object number. */
+  rowsOf(objectNo: number): number[] {
+    const rows: number[] = [];
+    for (let row = this.firstRow(objectNo); this.#objectNo[row] === objectNo; row++) rows.push(row);
+    return rows;
+  }
+
+  /** Where a row's object lies. */
+  ref(row: number): ObjectRef {
+    const p = this.#posting[row]!;
+    if (p < 0) return this.#prefix.odd[this.#unit[row]!]!.ref;
+    const { segment, group, shard } = this.#prefix.postings[p]!;
+    const [prefix, tail] = group;
+    const digits = this.#digits();
+    const objectNo = this.#objectNo[row]!.toString(16).padStart(digits, '0');
+    const snap = this.#snap[row]!;
+    const hash = this.#hash[row]!;
+    const hashText = hash.toString(16).toUpperCase().padStart(8, '0');
+    const { pool, namespace, prefix: plain } = this.#prefix;
+    return {
+      id: {
+        ...{ pool, namespace, hash, shard, key: new Uint8Array(0), snap: snapId(snap) },
+        name: Buffer.concat([plain, Buffer.from(`.${objectNo}`)]),
+      },
+      directory: segment.units[this.#unit[row]!]![0],
+      fileName: Buffer.concat([prefix, Buffer.from(`.${objectNo}__${snapText(snap)}_${hashText}`), tail]),
+    };
+  }
+
+  #digits(): number {
+    return Buffer.from(this.#prefix.prefix).toString('latin1').startsWith('rb.') ? HEX_DIGITS_V1 : HEX_DIGITS_V2;
+  }
+}
+
+const snapText = (snap: number): string =>
+  snap === ROW_HEAD ? 'head' : snap === ROW_SNAPDIR ? 'snapdir' : snap.toString(16);
+
+const snapId = (snap: number): bigint =>
+  snap === ROW_HEAD ? NOSNAP : snap === ROW_SNAPDIR ? SNAPDIR : BigInt(snap);
+
+const rowSnap = (snap: bigint): number =>
+  snap === NOSNAP ? ROW_HEAD : snap === SNAPDIR ? ROW_SNAPDIR : Number(snap);

@@ -1,0 +1,36 @@
+import { readFileSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import type { DeviceLanes } from './ports.ts';
+
+/** Linux's dev_t as `stat` gives it, split as sys/sysmacros.h does. */
+const major = (dev: number): number => ((dev >> 8) & 0xfff) | (Math.floor(dev / 2 ** 32) & ~0xfff);
+const minor = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00);
+
+/** A spinning disk has one arm: a second reader only moves it about. */
+function isRotational(dev: number): boolean {
+  const base = `/sys/dev/block/${major(dev)}:${minor(dev)}`;
+  for (const queue of [`${base}/queue/rotational`, `${base}/../queue/rotational`]) {
+    try {
+      return readFileSync(queue, 'latin1').trim() === '1';
+    } catch {
+      // a partition has no queue of its own; a network or FUSE mount has none at all
+    }
+  }
+  return false;
+}
+
+/** Readers by device: `jobs` where the operator says so, else one for a disk that spins. */
+export function deviceLanes(jobs: number | undefined): DeviceLanes {
+  const byDevice = new Map<number, number>();
+  return {
+    of: (path) => {
+      const { dev } = statSync(path);
+      let readers = byDevice.get(dev);
+      if (readers === undefined) {
+        readers = jobs ?? (isRotational(dev) ? 1 : availableParallelism());
+        byDevice.set(dev, readers);
+      }
+      return { device: String(dev), readers };
+    },
+  };
+}

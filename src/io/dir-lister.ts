@@ -1,0 +1,85 @@
+import { closeSync, constants, fstatSync, readdirSync, statSync } from 'node:fs';
+import { openForReading } from './file-source.ts';
+import { native } from './native.ts';
+import { asSourceError, nativeSourceError } from './source-errors.ts';
+
+/** Entry types as getdents64 gives them (dirent.h). */
+export const DT_UNKNOWN = 0;
+export const DT_DIR = 4;
+export const DT_REG = 8;
+
+/** What tells whether a directory is the same as it was when it was last listed. */
+export interface DirectoryStamp {
+  ino: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+}
+
+/**
+ * Called once an entry with the buffer that holds its name: bytes [start, end) of `buffer`, valid
+ * during the call only. No string is made: names are bytes, and there may be a hundred million.
+ */
+export type OnEntry = (buffer: Uint8Array, start: number, end: number, type: number) => void;
+
+/** 256 KiB: as fast as 1 MiB and half the calls of 32 KiB (measured). */
+const BUFFER_BYTES = 256 * 1024;
+let shared: Buffer | undefined;
+
+/** linux_dirent64: u64 ino, s64 off, u16 reclen, u8 type, name, NUL, padding */
+const RECLEN = 16;
+const TYPE = 18;
+const NAME = 19;
+
+function listNative(fd: number, directory: Uint8Array, onEntry: OnEntry): void {
+  shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const buffer = shared;
+  for (;;) {
+    const n = native!.getdents64(fd, buffer);
+    if (n < 0) throw nativeSourceError(n, 'cannot list', directory);
+    if (n === 0) return;
+    for (let at = 0; at < n; ) {
+      const next = at + (buffer[at + RECLEN]! | (buffer[at + RECLEN + 1]! << 8));
+      // Records are padded to 8 bytes after the name's NUL, with bytes of no meaning.
+      let end = Math.max(at + NAME, next - 8);
+      while (buffer[end] !== 0) end++;
+      const start = at + NAME;
+      const dots = buffer[start] === 0x2e && (end - start === 1 || (end - start === 2 && buffer[start + 1] === 0x2e));
+      if (!dots) onEntry(buffer, start, end, buffer[at + TYPE]!);
+      at = next;
+    }
+  }
+}
+
+function listPlain(directory: Uint8Array, onEntry: OnEntry): void {
+  const path = Buffer.from(directory);
+  for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
+    const name = entry.name as unknown as Buffer;
+    const type = entry.isDirectory() ? DT_DIR : entry.isFile() ? DT_REG : DT_UNKNOWN;
+    onEntry(name, 0, name.length, type);
+  }
+}
+
+/**
+ * Lists a directory, unsorted, without `.` and `..`.
+ * @returns the directory's stamp, taken before the listing
+ * @throws SOURCE_IO
+ */
+export function listDirectory(directory: Uint8Array, onEntry: OnEntry): DirectoryStamp {
+  const fd = openForReading(directory, constants.O_DIRECTORY);
+  try {
+    const { ino, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+    if (native === undefined) listPlain(directory, onEntry);
+    else listNative(fd, directory, onEntry);
+    return { ino, mtimeNs, ctimeNs };
+  } catch (error) {
+    throw asSourceError(error, 'cannot list', directory);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The stamp of a directory without listing it: one system call. @throws what `stat` throws */
+export function directoryStamp(directory: Uint8Array): DirectoryStamp {
+  const { ino, mtimeNs, ctimeNs } = statSync(Buffer.from(directory), { bigint: true });
+  return { ino, mtimeNs, ctimeNs };
+}

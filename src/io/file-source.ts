@@ -1,0 +1,183 @@
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
+import path from 'node:path';
+import { ENODATA, ENXIO, native } from './native.ts';
+import type { ByteSource, SourceDirectory } from './ports.ts';
+import { asSourceError, nativeSourceError, pathText } from './source-errors.ts';
+
+/** Linux-only flag: sources keep their access times (allowed to the owner and to root). */
+const O_NOATIME = constants.O_NOATIME ?? 0;
+
+/**
+ * Opens a source read-only, without touching its access time where the system allows that.
+ * @throws SOURCE_IO
+ */
+export function openForReading(file: Uint8Array | string, flags = 0): number {
+  const target = typeof file === 'string' ? file : Buffer.from(file);
+  try {
+    try {
+      return openSync(target, constants.O_RDONLY | O_NOATIME | flags);
+    } catch (error) {
+      // Not ours and we are not root: the access time cannot be spared, the data still can be read.
+      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+      return openSync(target, constants.O_RDONLY | flags);
+    }
+  } catch (error) {
+    throw asSourceError(error, 'cannot open', file);
+  }
+}
+
+/** A source file held open: bytes, xattrs and holes. */
+export class FileSource implements ByteSource {
+  readonly path: string;
+  readonly fd: number;
+  readonly stat: Stats;
+  #closed = false;
+
+  constructor(file: Uint8Array | string) {
+    this.path = pathText(file);
+    this.fd = openForReading(file);
+    try {
+      this.stat = fstatSync(this.fd);
+    } catch (error) {
+      closeSync(this.fd);
+      throw asSourceError(error, 'cannot stat', file);
+    }
+  }
+
+  get size(): number {
+    return this.stat.size;
+  }
+
+  read(target: Uint8Array, position: number): number {
+    let done = 0;
+    // A read over a bad sector returns what lies before it, not EIO: short means "ask again", and
+    // only a read of nothing is the end of the file.
+    while (done < target.length) {
+      let n: number;
+      try {
+        n = readSync(this.fd, target, done, target.length - done, position + done);
+      } catch (error) {
+        throw asSourceError(error, 'cannot read', this.path, position + done);
+      }
+      if (n === 0) break;
+      done += n;
+    }
+    return done;
+  }
+
+  /** The value of an extended attribute, undefined when it has none of that name. */
+  xattr(name: string): Uint8Array | undefined {
+    if (native === undefined) return undefined;
+    const first = Buffer.allocUnsafe(512);
+    let n = native.fgetxattr(this.fd, name, first);
+    if (n >= 0) return first.subarray(0, n);
+    if (n === -ENODATA) return undefined;
+    n = native.fgetxattr(this.fd, name, new Uint8Array(0));
+    if (n >= 0) {
+      const value = Buffer.alloc(n);
+      n = native.fgetxattr(this.fd, name, value);
+      if (n >= 0) return value.subarray(0, n);
+    }
+    if (n === -ENODATA) return undefined;
+    throw nativeSourceError(n, `cannot read xattr ${name} of`, this.path);
+  }
+
+  /** Names of all extended attributes; none where the file system or this build has no xattrs. */
+  xattrNames(): string[] {
+    if (native === undefined) return [];
+    let n = native.flistxattr(this.fd, new Uint8Array(0));
+    if (n <= 0) return [];
+    const names = Buffer.alloc(n);
+    n = native.flistxattr(this.fd, names);
+    if (n < 0) throw nativeSourceError(n, 'cannot list xattrs of', this.path);
+    return names.toString('latin1', 0, n).split('\0').filter(Boolean);
+  }
+
+  /**
+   * The next range in [from, to) that the file system says is allocated, or undefined when only
+   * holes are left. Without SEEK_DATA the whole range counts as data.
+   */
+  nextData(from: number, to: number): [start: number, end: number] | undefined {
+    if (from >= to) return undefined;
+    if (native === undefined) return [from, to];
+    const start = native.seekData(this.fd, from);
+    if (start === -ENXIO) return undefined;
+    // A file system without the call, or a confused one: read everything, zeros are found anyway.
+    if (start < 0) return [from, to];
+    if (start >= to) return undefined;
+    const end = native.seekHole(this.fd, start);
+    return [start, end <= start ? to : Math.min(end, to)];
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSync(this.fd);
+  }
+}
+
+/** A whole small source file. @throws SOURCE_IO; CORRUPT is left to the caller's decoder */
+export function readSmallFile(file: Uint8Array | string, limit = 1 << 20): Uint8Array {
+  const source = new FileSource(file);
+  try {
+    const bytes = Buffer.alloc(Math.min(source.size, limit));
+    return bytes.subarray(0, source.read(bytes, 0));
+  } finally {
+    source.close();
+  }
+}
+
+/** The same, or undefined where it does not exist or cannot be read. */
+export function tryReadSmallFile(file: string, limit?: number): Uint8Array | undefined {
+  try {
+    return readSmallFile(file, limit);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Names in a directory, as text: for the few directories whose names are known. @throws SOURCE_IO */
+export function listNames(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    throw asSourceError(error, 'cannot list', directory);
+  }
+}
+
+/** A directory of plain files as a key/value database sees it. */
+export function sourceDirectory(directory: string): SourceDirectory {
+  return {
+    path: directory,
+    list: () => listNames(directory),
+    open: (name) => new FileSource(path.join(directory, name)),
+  };
+}
+
+/** undefined where there is no such file, or none that we may see. */
+export function statOrUndefined(file: string): Stats | undefined {
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path without symbolic links, or as it is where that cannot be found out. */
+export function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return path.resolve(file);
+  }
+}

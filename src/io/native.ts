@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+
+/**
+ * The system calls that Node lacks, called in libc through koffi. The only module that knows koffi.
+ * Where koffi's binary cannot be loaded, `native` is undefined and callers fall back to plain Node
+ * (no xattrs, no hole detection, slower listing); `RBD_SALVAGE_NO_NATIVE=1` forces that.
+ */
+export interface Native {
+  /** bytes put into `buffer`, 0 at the end, -errno on failure */
+  getdents64(fd: number, buffer: Uint8Array): number;
+  /** length of the value, -errno on failure; an empty buffer asks for the length */
+  fgetxattr(fd: number, name: string, value: Uint8Array): number;
+  /** length of the NUL-separated names, -errno on failure; an empty buffer asks for the length */
+  flistxattr(fd: number, names: Uint8Array): number;
+  /** start of data at or after `offset`; -ENXIO when there is none */
+  seekData(fd: number, offset: number): number;
+  /** start of the hole at or after `offset` (the end of the file counts as one) */
+  seekHole(fd: number, offset: number): number;
+  /** 0 or -errno */
+  fallocate(fd: number, mode: number, offset: number, length: number): number;
+  /** 0 or an errno (positive, as posix_fadvise returns it) */
+  fadvise(fd: number, offset: number, length: number, advice: number): number;
+  /** takes the file's advisory lock for this process: 0, -EWOULDBLOCK when another has it */
+  lockExclusive(fd: number): number;
+  /** size of a block device in bytes, -errno on failure */
+  blockDeviceSize(fd: number): number;
+}
+
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+/** ioctl BLKGETSIZE64, linux/fs.h: _IOR(0x12, 114, size_t) */
+const BLKGETSIZE64 = 0x80081272;
+
+export const FALLOC_FL_KEEP_SIZE = 1;
+export const FALLOC_FL_PUNCH_HOLE = 2;
+export const POSIX_FADV_SEQUENTIAL = 2;
+export const POSIX_FADV_DONTNEED = 4;
+
+/** LOCK_EX | LOCK_NB */
+const LOCK_EXCLUSIVE_NOW = 2 | 4;
+
+export const ENXIO = 6;
+export const EWOULDBLOCK = 11;
+export const ENODATA = 61;
+export const ERANGE = 34;
+
+function load(): Native | undefined {
+  if (process.env.RBD_SALVAGE_NO_NATIVE === '1' || process.platform !== 'linux') return undefined;
+  try {
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    // The process itself has libc's symbols, whichever libc it is.
+    const libc = koffi.load(null as unknown as string);
+    const result = (r: number): number => (r < 0 ? -koffi.errno() : r);
+    const getdents64 = libc.func('ssize_t getdents64(int fd, void *buf, size_t n)');
+    const fgetxattr = libc.func('ssize_t fgetxattr(int fd, const char *name, void *v, size_t n)');
+    const flistxattr = libc.func('ssize_t flistxattr(int fd, void *list, size_t n)');
+    const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
+    const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+    const fadvise = libc.func('int posix_fadvise(int fd, int64_t offset, int64_t n, int advice)');
+    const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *arg)');
+    const flock = libc.func('int flock(int fd, int operation)');
+    const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
+    return {
+      getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
+      fgetxattr: (fd, name, v) => result(Number(fgetxattr(fd, name, orNull(v), v.length))),
+      flistxattr: (fd, names) => result(Number(flistxattr(fd, orNull(names), names.length))),
+      seekData: (fd, offset) => result(Number(lseek(fd, offset, SEEK_DATA))),
+      seekHole: (fd, offset) => result(Number(lseek(fd, offset, SEEK_HOLE))),
+      fallocate: (fd, mode, offset, n) => result(fallocate(fd, mode, offset, n)),
+      fadvise: (fd, offset, n, advice) => fadvise(fd, offset, n, advice),
+      lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
+      blockDeviceSize: (fd) => {
+        const size = Buffer.alloc(8);
+        const r = result(ioctl(fd, BLKGETSIZE64, size));
+        return r < 0 ? r : Number(size.readBigUInt64LE());
+      },
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+export const native: Native | undefined = load();

@@ -1,0 +1,68 @@
+/**
+ * What the rest of the program knows of the operating system. Implementations live in `src/io` and
+ * are handed in by `cli` and `workers`. Sources have no write method, so read-only is a type.
+ *
+ * Everything a worker uses is synchronous: a thread that waits for one disk has nothing else to do,
+ * and promises were measured to buy nothing there.
+ */
+
+/** Random-access bytes that are only ever read: a file, or a file inside BlueFS. */
+export interface ByteSource {
+  /** for messages */
+  readonly path: string;
+  /** bytes; a read past it is short, a read before it never is */
+  readonly size: number;
+  /**
+   * Fills `target` from `position` on. Returns the bytes read: fewer than `target.length` only where
+   * the source ends.
+   * @throws SOURCE_IO with errno and the offset of the first byte that could not be read
+   */
+  read(target: Uint8Array, position: number): number;
+  close(): void;
+}
+
+/** A flat directory of files, as a key/value database lives in. Names are plain file names. */
+export interface SourceDirectory {
+  /** for messages */
+  readonly path: string;
+  /** file names, unordered */
+  list(): string[];
+  /** @throws SOURCE_IO (errno ENOENT when there is no such file) */
+  open(name: string): ByteSource;
+}
+
+/** Where a catalog is kept: one growing file, or memory for a scan on the spot. */
+export interface CatalogStorage {
+  /** for messages */
+  readonly path: string;
+  size(): number;
+  /** @throws SOURCE_IO when the bytes are not there */
+  read(position: number, length: number): Uint8Array;
+  append(bytes: Uint8Array): void;
+  /** drops everything from `size` on */
+  truncate(size: number): void;
+  /** returns once everything appended is durable */
+  sync(): void;
+  close(): void;
+}
+
+/** Runs tasks on worker threads. The name is an export of `workers/worker.ts`. */
+export interface TaskRunner {
+  /** @throws what the task threw, as the `SalvageError` it was */
+  run<Value>(name: string, task: unknown, transfer?: readonly object[]): Promise<Value>;
+  close(): Promise<void>;
+}
+
+/** How much of which device may be in use at once. */
+export interface DeviceLanes {
+  /** the device under a path, and how many readers it takes gladly */
+  of(path: string): { device: string; readers: number };
+}
+
+/** Where work in progress is told; all calls are cheap and may be many. */
+export interface Progress {
+  /** @param total of `unit`; undefined when it is not known beforehand */
+  begin(phase: string, unit: 'objects' | 'bytes', total: number | undefined): void;
+  advance(amount: number): void;
+  end(): void;
+}

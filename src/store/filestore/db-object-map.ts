@@ -1,0 +1,180 @@
+import { ByteReader } from '../../bytes/byte-reader.ts';
+import { bytesEqual } from '../../bytes/names.ts';
+import { NOSNAP, SNAPDIR, versioned } from '../../ceph/encoding.ts';
+import { type Ghobject, META_POOL, NO_SHARD, readGhobject } from '../../ceph/hobject.ts';
+import { readColl } from '../../ceph/pg.ts';
+import type { DamageReporter } from '../../errors/damage.ts';
+import { errorText } from '../../errors/salvage-error.ts';
+import type { KvStore } from '../../kv/kv-store.ts';
+import type { ObjectId, OmapEntry } from '../object-store.ts';
+
+/**
+ * DBObjectMap: where FileStore keeps omap, in the key/value database `current/omap`.
+ * docs/formats/filestore.md, "omap".
+ */
+
+const OBJECTS = '_HOBJTOSEQ_';
+/** A chain of cloned omaps longer than this is a loop. */
+const MAX_PARENTS = 64;
+
+/** The omap header of an object: which sequence number its keys are under. */
+export interface OmapHeader {
+  seq: bigint;
+  /** 0: none */
+  parent: bigint;
+  object: Ghobject;
+  /** journal position of the last change (a replay guard); undefined in v1 headers */
+  position?: { seq: bigint; transaction: number; op: number };
+}
+
+/** @throws CORRUPT, UNSUPPORTED */
+export function decodeOmapHeader(bytes: Uint8Array): OmapHeader {
+  return versioned(new ByteReader(bytes, 'omap header'), 'omap header', 2, (body, version) => {
+    const seq = body.u64();
+    const parent = body.u64();
+    body.skip(8); // num_children
+    readColl(body);
+    const object = readGhobject(body);
+    if (version < 2) return { seq, parent, object };
+    const position = versioned(body, 'SequencerPosition', 1, (r) => ({
+      seq: r.u64(),
+      transaction: r.u32(),
+      op: r.u32(),
+    }));
+    return { seq, parent, object, position };
+  });
+}
+
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+const KEY_ESCAPES: Record<string, string> = { '%': '%p', '.': '%e', _: '%u' };
+const escapeKey = (bytes: Uint8Array): string =>
+  latin1(bytes).replace(/[%._]/g, (c) => KEY_ESCAPES[c]!);
+
+/** An object as the database's keys spell it: other order and other escapes than file names. */
+export function objectKey(id: ObjectId): string {
+  const snap = id.snap === NOSNAP ? 'head' : id.snap === SNAPDIR ? 'snapdir' : id.snap.toString(16);
+  const pool = id.pool === META_POOL ? 'none' : BigInt.asUintN(64, BigInt(id.pool)).toString(16);
+  const hash = id.hash.toString(16).toUpperCase().padStart(8, '0');
+  const ec = id.shard === NO_SHARD ? '' : `.ffffffffffffffff.${id.shard.toString(16)}`;
+  const names = [id.name, id.key, id.namespace].map(escapeKey).join('.');
+  return `${names}.${snap}.${pool}.${hash}${ec}`;
+}
+
+const rawKey = (space: string, key: Uint8Array | string): Uint8Array =>
+  Buffer.concat([Buffer.from(`${space}\0`), typeof key === 'string' ? Buffer.from(key, 'latin1') : key]);
+
+/** `<seq>` stands in 16 decimal digits. */
+const nodeSpace = (seq: bigint, kind: string): string =>
+  `_USER_${seq.toString().padStart(16, '0')}_${kind}_`;
+
+/** First key behind all keys of a space. */
+const spaceEnd = (space: string): Uint8Array => Buffer.from(`${space}\x01`);
+
+export class DbObjectMap {
+  readonly #kv: KvStore;
+  readonly #path: string;
+  readonly #report: DamageReporter;
+  #byValue: OmapHeader[] | undefined;
+
+  /** @param path the database's, for messages */
+  constructor(kv: KvStore, path: string, report: DamageReporter) {
+    this.#kv = kv;
+    this.#path = path;
+    this.#report = report;
+  }
+
+  /** The header of an object's omap, undefined when it has none. */
+  header(id: ObjectId): OmapHeader | undefined {
+    const value = this.#kv.get(rawKey(OBJECTS, objectKey(id)));
+    const direct = value === undefined ? undefined : this.#decode(value, objectKey(id));
+    // Early Firefly spelled some keys otherwise; the value always holds the object itself.
+    return direct ?? this.#headersByValue().find((header) => isObject(header.object, id));
+  }
+
+  #headersByValue(): OmapHeader[] {
+    if (this.#byValue !== undefined) return this.#byValue;
+    const found: OmapHeader[] = [];
+    for (const { key, value } of this.#entries(OBJECTS)) {
+      const header = this.#decode(value, latin1(key));
+      if (header !== undefined && latin1(key) !== objectKey(header.object)) found.push(header);
+    }
+    this.#byValue = found;
+    return found;
+  }
+
+  #decode(value: Uint8Array, what: string): OmapHeader | undefined {
+    try {
+      return decodeOmapHeader(value);
+    } catch (error) {
+      this.#report({ path: this.#path, reason: `omap header of ${what}: ${errorText(error)}` });
+      return undefined;
+    }
+  }
+
+  *#entries(space: string): Iterable<OmapEntry> {
+    const from = rawKey(space, '');
+    for (const { key, value } of this.#kv.iterate({ from, to: spaceEnd(space) })) {
+      yield { key: key.subarray(from.length), value };
+    }
+  }
+
+  /** The headers of a node and of the shared parents it was cloned from, nearest first. */
+  #chain(header: OmapHeader): OmapHeader[] {
+    const chain = [header];
+    for (let node = header; node.parent !== 0n && chain.length < MAX_PARENTS; ) {
+      const value = this.#kv.get(rawKey(nodeSpace(node.parent, 'SYS'), 'HEADER'));
+      const parent = value === undefined ? undefined : this.#decode(value, `node ${node.parent}`);
+      if (parent === undefined) break;
+      chain.push(parent);
+      node = parent;
+    }
+    return chain;
+  }
+
+  /** Entries of an object's omap, ascending by key. */
+  *entries(header: OmapHeader): Iterable<OmapEntry> {
+    const [own, ...parents] = this.#chain(header);
+    if (parents.length === 0) {
+      yield* this.#entries(nodeSpace(own!.seq, 'USER'));
+      return;
+    }
+    // Cloned omap was written up to Jewel only, by objects with few keys: merged in memory.
+    const merged = new Map<string, OmapEntry>();
+    for (const [i, node] of [own!, ...parents].entries()) {
+      const nearer = [own!, ...parents].slice(0, i).map((n) => this.#completeRegions(n.seq));
+      for (const entry of this.#entries(nodeSpace(node.seq, 'USER'))) {
+        const key = latin1(entry.key);
+        if (merged.has(key) || nearer.some((regions) => regions.some((r) => covers(r, key)))) continue;
+        merged.set(key, { key: Buffer.from(entry.key), value: Buffer.from(entry.value) });
+      }
+    }
+    const sorted = [...merged.values()].sort((a, b) => Buffer.compare(a.key, b.key));
+    yield* sorted;
+  }
+
+  /** Ranges in which a node's own keys are all there are: what its parents have there was deleted. */
+  #completeRegions(seq: bigint): { start: string; end: string }[] {
+    return [...this.#entries(nodeSpace(seq, 'COMPLETE'))].map(({ key, value }) => ({
+      start: latin1(key),
+      end: latin1(value).replace(/\0$/, ''),
+    }));
+  }
+
+  /** An attribute that did not fit into the file's xattrs. */
+  spilledAttr(header: OmapHeader, name: string): Uint8Array | undefined {
+    return this.#kv.get(rawKey(nodeSpace(header.seq, 'AXATTR'), name));
+  }
+}
+
+const covers = (region: { start: string; end: string }, key: string): boolean =>
+  region.start <= key && (region.end === '' || key < region.end);
+
+const isObject = (o: Ghobject, id: ObjectId): boolean =>
+  o.pool === id.pool &&
+  o.hash === id.hash &&
+  o.snap === id.snap &&
+  o.shard === id.shard &&
+  bytesEqual(o.name, id.name) &&
+  bytesEqual(o.namespace, id.namespace) &&
+  bytesEqual(o.key, id.key);

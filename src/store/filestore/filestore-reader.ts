@@ -1,0 +1,114 @@
+import path from 'node:path';
+import type { DamageReporter } from '../../errors/damage.ts';
+import { errorText, isSourceFault } from '../../errors/salvage-error.ts';
+import { FileSource, sourceDirectory, statOrUndefined } from '../../io/file-source.ts';
+import { type KvStore, openKvStore } from '../../kv/kv-store.ts';
+import type {
+  ObjectId,
+  ObjectRef,
+  ObjectStoreReader,
+  OmapEntry,
+  OpenObject,
+  OsdLocation,
+} from '../object-store.ts';
+import { DbObjectMap } from './db-object-map.ts';
+import { readChained } from './xattr-chain.ts';
+
+/** "0": no attribute was spilled into omap. Missing or "1": look there too. */
+const SPILL_OUT = 'user.cephos.spill_out';
+const NOTHING_SPILLED = 0x30;
+
+/** A FileStore OSD, read in place. Its database is opened when first needed. */
+export class FileStoreReader implements ObjectStoreReader {
+  readonly location: OsdLocation;
+  readonly #report: DamageReporter;
+  #kv: KvStore | undefined;
+  #omap: DbObjectMap | undefined;
+  #omapTried = false;
+
+  constructor(location: OsdLocation, report: DamageReporter) {
+    this.location = location;
+    this.#report = report;
+  }
+
+  open(ref: ObjectRef): OpenObject {
+    const file = Buffer.concat([
+      Buffer.from(`${this.location.dataPath}/`),
+      ref.directory,
+      Buffer.from('/'),
+      ref.fileName,
+    ]);
+    return new FileStoreObject(new FileSource(file), (name) => this.#spilledAttr(ref.id, name));
+  }
+
+  *omap(id: ObjectId): Iterable<OmapEntry> {
+    const map = this.#openOmap();
+    const header = map?.header(id);
+    if (header !== undefined) yield* map!.entries(header);
+  }
+
+  #spilledAttr(id: ObjectId, name: string): Uint8Array | undefined {
+    const map = this.#openOmap();
+    const header = map?.header(id);
+    return header === undefined ? undefined : map!.spilledAttr(header, name);
+  }
+
+  #openOmap(): DbObjectMap | undefined {
+    if (this.#omapTried) return this.#omap;
+    this.#omapTried = true;
+    const directory = path.join(this.location.dataPath, 'omap');
+    try {
+      if (statOrUndefined(directory) === undefined) {
+        this.#report({ path: directory, reason: 'no omap database: the metadata kept in it is missing' });
+        return undefined;
+      }
+      this.#kv = openKvStore(sourceDirectory(directory), this.#report);
+      this.#omap = new DbObjectMap(this.#kv, directory, this.#report);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      this.#report({ path: directory, reason: `omap database: ${errorText(error)}` });
+    }
+    return this.#omap;
+  }
+
+  close(): void {
+    this.#kv?.close();
+  }
+}
+
+class FileStoreObject implements OpenObject {
+  readonly #file: FileSource;
+  readonly #spilled: (name: string) => Uint8Array | undefined;
+
+  constructor(file: FileSource, spilled: (name: string) => Uint8Array | undefined) {
+    this.#file = file;
+    this.#spilled = spilled;
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+  get size(): number {
+    return this.#file.size;
+  }
+  get mtimeMs(): number {
+    return this.#file.stat.mtimeMs;
+  }
+
+  attr(name: string): Uint8Array | undefined {
+    const get = (xattr: string) => this.#file.xattr(xattr);
+    const inline = readChained(name, get);
+    if (inline !== undefined) return inline;
+    return get(SPILL_OUT)?.[0] === NOTHING_SPILLED ? undefined : this.#spilled(name);
+  }
+
+  read(target: Uint8Array, position: number): number {
+    return this.#file.read(target, position);
+  }
+  nextData(from: number, to: number): [start: number, end: number] | undefined {
+    return this.#file.nextData(from, to);
+  }
+  close(): void {
+    this.#file.close();
+  }
+}

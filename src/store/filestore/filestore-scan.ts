@@ -1,0 +1,174 @@
+import path from 'node:path';
+import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
+import type { DamageReporter } from '../../errors/damage.ts';
+import { errorText, isSourceFault, SalvageError } from '../../errors/salvage-error.ts';
+import { DT_DIR, DT_REG, DT_UNKNOWN, directoryStamp, listDirectory } from '../../io/dir-lister.ts';
+import { FileSource } from '../../io/file-source.ts';
+import { isRelevant } from '../relevant-objects.ts';
+import type { ObjectId, ObjectSink, UnitStamp } from '../object-store.ts';
+import { DataObjectNameParser } from './fast-filename.ts';
+import { fullName, isShortened } from './long-filename.ts';
+import { type ParsedFileName, parseFileName } from './object-filename.ts';
+
+/** `2.c_head`, `4.1s1_head`: the collections that hold objects; `_TEMP` is never read as data. */
+const PG_COLLECTION = /^(\d+)\.([0-9a-f]+)(?:s(\d+))?_head$/;
+export const META_COLLECTION = 'meta';
+
+/** An index directory holds one hex digit of the hash: no tree is deeper than a hash is long. */
+const MAX_DEPTH = 8;
+const DIR_PREFIX = Buffer.from('DIR_');
+
+/** Collections in a FileStore's data path, `meta` first. @throws SOURCE_IO */
+export function listCollections(dataPath: string): string[] {
+  const found: string[] = [];
+  listDirectory(Buffer.from(dataPath), (buffer, start, end, type) => {
+    if (type !== DT_DIR && type !== DT_UNKNOWN) return;
+    const name = Buffer.from(buffer.subarray(start, end)).toString('latin1');
+    if (name === META_COLLECTION || PG_COLLECTION.test(name)) found.push(name);
+  });
+  return found.sort((a, b) => Number(b === META_COLLECTION) - Number(a === META_COLLECTION));
+}
+
+/** pool and shard of the objects in a collection, for the name formats that leave them out. */
+interface CollectionContext {
+  pool: number;
+  shard: number;
+}
+
+function contextOf(collection: string): CollectionContext {
+  const match = PG_COLLECTION.exec(collection);
+  if (match === null) return { pool: META_POOL, shard: NO_SHARD };
+  return { pool: Number(match[1]), shard: match[3] === undefined ? NO_SHARD : Number(match[3]) };
+}
+
+export interface ScanOptions {
+  dataPath: string;
+  sink: ObjectSink;
+  report: DamageReporter;
+  /** what an earlier scan knows of a directory (path below the data path) */
+  known?: ((directory: string) => KnownUnit | undefined) | undefined;
+}
+
+/** A directory as an earlier scan left it. */
+export interface KnownUnit {
+  stamp: UnitStamp;
+  /** names of the index directories in it */
+  subdirectories: readonly string[];
+}
+
+const sameStamp = (a: UnitStamp, b: UnitStamp): boolean =>
+  a.ino === b.ino && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+
+/**
+ * Walks one collection and hands every object to the sink, directory by directory. What cannot be
+ * read or parsed is reported with its path and passed over.
+ */
+export class CollectionScanner {
+  readonly #options: ScanOptions;
+  readonly #parser = new DataObjectNameParser();
+  #context: CollectionContext = { pool: META_POOL, shard: NO_SHARD };
+  #directory: Buffer = Buffer.alloc(0);
+  #subdirectories: string[] = [];
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+  }
+
+  scan(collection: string): void {
+    this.#context = contextOf(collection);
+    this.#walk(collection, 0);
+  }
+
+  #walk(relative: string, depth: number): void {
+    const { dataPath, sink, report } = this.#options;
+    const absolute = Buffer.from(path.join(dataPath, relative));
+    const known = this.#options.known?.(relative);
+    if (known !== undefined && this.#isUnchanged(absolute, known)) {
+      sink.keptUnit(Buffer.from(relative, 'latin1'));
+      for (const name of known.subdirectories) this.#walk(`${relative}/${name}`, depth + 1);
+      return;
+    }
+    this.#directory = absolute;
+    this.#subdirectories = [];
+    sink.beginUnit(Buffer.from(relative, 'latin1'));
+    try {
+      const stamp = listDirectory(absolute, this.#onEntry);
+      sink.endUnit(stamp);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      sink.endUnit(UNREADABLE);
+      report({ path: absolute.toString(), reason: error.text });
+    }
+    const below = this.#subdirectories;
+    if (below.length > 0 && depth >= MAX_DEPTH) {
+      report({ path: absolute.toString(), reason: 'index directories nested deeper than a hash' });
+      return;
+    }
+    for (const name of below) this.#walk(`${relative}/${name}`, depth + 1);
+  }
+
+  #isUnchanged(absolute: Buffer, known: KnownUnit): boolean {
+    try {
+      return sameStamp(directoryStamp(absolute), known.stamp);
+    } catch {
+      return false;
+    }
+  }
+
+  readonly #onEntry = (buffer: Uint8Array, start: number, end: number, type: number): void => {
+    const parser = this.#parser;
+    if (type !== DT_DIR && parser.parse(buffer, start, end)) {
+      const { sink } = this.#options;
+      if (
+        sink.dataObject(buffer, start, parser.prefixEnd, parser.objectNo, parser.snap, parser.hash, parser.tailStart, end)
+      ) {
+        return;
+      }
+    }
+    this.#onOther(buffer, start, end, type);
+  };
+
+  #onOther(buffer: Uint8Array, start: number, end: number, type: number): void {
+    const name = Buffer.from(buffer.subarray(start, end));
+    // Objects that begin with DIR_ are escaped, so this is a directory even where the file system
+    // does not tell types.
+    if (name.subarray(0, 4).equals(DIR_PREFIX) && type !== DT_REG) {
+      this.#subdirectories.push(name.toString('latin1'));
+      return;
+    }
+    if (type === DT_DIR) return;
+    try {
+      this.#onObject(name, this.#parse(name));
+    } catch (error) {
+      if (!(error instanceof SalvageError)) throw error;
+      const at = path.join(this.#directory.toString(), name.toString());
+      this.#options.report({ path: at, reason: errorText(error) });
+    }
+  }
+
+  #parse(name: Buffer): ParsedFileName {
+    if (!isShortened(name, 0, name.length)) return parseFileName(name);
+    const file = new FileSource(Buffer.concat([this.#directory, Buffer.from('/'), name]));
+    try {
+      const full = fullName(name, (xattr) => file.xattr(xattr), file.stat.nlink);
+      if (full === undefined) {
+        throw new SalvageError('CORRUPT', 'shortened object file name without its full name in an xattr');
+      }
+      return parseFileName(full);
+    } finally {
+      file.close();
+    }
+  }
+
+  #onObject(fileName: Buffer, parsed: ParsedFileName): void {
+    const { sink } = this.#options;
+    const { name, key, snap, hash, namespace, shard } = parsed;
+    const pool = parsed.pool ?? this.#context.pool;
+    const id: ObjectId = { pool, namespace, name, key, snap, hash, shard };
+    if (parsed.generation !== NO_GENERATION || !isRelevant(id)) sink.otherObject();
+    else sink.namedObject(id, fileName);
+  }
+}
+
+/** The stamp of a directory that could not be listed: it equals none, so it is tried again. */
+const UNREADABLE: UnitStamp = { ino: 0n, mtimeNs: -1n, ctimeNs: -1n };

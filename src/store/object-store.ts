@@ -1,0 +1,120 @@
+/**
+ * One reader interface over an OSD's objects, FileStore and BlueStore alike. Synchronous: it is used
+ * inside worker threads. Implementations are constructed by `openObjectStore` only.
+ */
+
+/** Which kind of store an OSD keeps. */
+export type StoreKind = 'filestore' | 'bluestore';
+
+/** Who an OSD is. Fields are undefined where neither files nor superblock tell. */
+export interface OsdIdentity {
+  clusterFsid?: string;
+  whoami?: number;
+  osdFsid?: string;
+}
+
+/** An OSD as it was found: enough for a worker to open it. */
+export interface OsdLocation {
+  kind: StoreKind;
+  /** FileStore: the directory that holds `current/`, or a bare `current/` */
+  path: string;
+  /** FileStore: the directory of the collections, `<path>/current` or `path` itself */
+  dataPath: string;
+}
+
+/** The full identity of an object on one OSD. */
+export interface ObjectId {
+  /** -1: the OSD-wide objects in `meta` */
+  pool: number;
+  namespace: Uint8Array;
+  name: Uint8Array;
+  key: Uint8Array;
+  snap: bigint;
+  hash: number;
+  /** -1 outside erasure-coded pools */
+  shard: number;
+}
+
+/** Where an object lies: the store's own words, kept in the catalog so that it is found again. */
+export interface ObjectRef {
+  id: ObjectId;
+  /** collection (`2.c_head`) and below: for FileStore the path of its directory under `current/` */
+  directory: Uint8Array;
+  /** FileStore: the file's name; empty where `id` says it all */
+  fileName: Uint8Array;
+}
+
+/** An object held open. Offsets and lengths are bytes of the object. */
+export interface OpenObject {
+  /** for messages */
+  readonly path: string;
+  /** bytes that the store holds; may differ from object_info's size after damage */
+  readonly size: number;
+  /** when the data was last changed as far as the store knows, milliseconds since 1970 */
+  readonly mtimeMs: number;
+  /** attribute by Ceph's name (`_`, `snapset`); undefined when there is none */
+  attr(name: string): Uint8Array | undefined;
+  /** fills `target` from `position`; short only at `size` @throws SOURCE_IO */
+  read(target: Uint8Array, position: number): number;
+  /** next range in [from, to) that may hold other than zeros; undefined: only holes are left */
+  nextData(from: number, to: number): [start: number, end: number] | undefined;
+  close(): void;
+}
+
+export interface OmapEntry {
+  key: Uint8Array;
+  value: Uint8Array;
+}
+
+export interface ObjectStoreReader {
+  readonly location: OsdLocation;
+  /** @throws SOURCE_IO; errno ENOENT when there is no such object */
+  open(ref: ObjectRef): OpenObject;
+  /** omap entries in ascending key order, values as views; nothing for an object without omap */
+  omap(id: ObjectId): Iterable<OmapEntry>;
+  close(): void;
+}
+
+/**
+ * Takes what a scan finds. The byte ranges belong to the scanner and are overwritten after the call.
+ * One implementation packs rows for the catalog; tests collect them.
+ */
+export interface ObjectSink {
+  /**
+   * Starts a unit of scanning (FileStore: a directory); what follows lies in it.
+   * @param path below the store's data path, collection first
+   */
+  beginUnit(path: Uint8Array): void;
+  /**
+   * A canonically named data object: its file name can be rebuilt from these fields, which are
+   * ranges of `buffer` as FileStore escapes them: [prefixStart, prefixEnd) the prefix without the
+   * dot, [tailStart, tailEnd) `_<ns>_<pool>[_<gen>_<shard>]`.
+   * @param snap a clone's id, or ROW_HEAD or ROW_SNAPDIR
+   * @returns false when prefix or tail is not canonical after all: hand it in as a named object
+   */
+  dataObject(
+    buffer: Uint8Array,
+    prefixStart: number,
+    prefixEnd: number,
+    objectNo: number,
+    snap: number,
+    hash: number,
+    tailStart: number,
+    tailEnd: number,
+  ): boolean;
+  /** Any other object that a recovery needs. */
+  namedObject(id: ObjectId, fileName: Uint8Array): void;
+  /** An object of no interest to RBD. */
+  otherObject(): void;
+  /** @param stamp what tells later whether the unit has changed */
+  endUnit(stamp: UnitStamp): void;
+  /** A unit that an earlier scan knows and that has not changed since. */
+  keptUnit(path: Uint8Array): void;
+}
+
+/** A directory's inode and times: equal means nothing was added, removed or renamed in it. */
+export interface UnitStamp {
+  ino: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+}
