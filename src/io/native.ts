@@ -44,40 +44,47 @@ export const EWOULDBLOCK = 11;
 export const ENODATA = 61;
 export const ERANGE = 34;
 
-function load(): Native | undefined {
+type Koffi = typeof import('koffi');
+
+/** undefined where there is no binary for this platform. */
+function loadKoffi(): Koffi | undefined {
   if (process.env.RBD_SALVAGE_NO_NATIVE === '1' || process.platform !== 'linux') return undefined;
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    // The process itself has libc's symbols, whichever libc it is.
-    const libc = koffi.load(null as unknown as string);
-    const result = (r: number): number => (r < 0 ? -koffi.errno() : r);
-    const getdents64 = libc.func('ssize_t getdents64(int fd, void *buf, size_t n)');
-    const fgetxattr = libc.func('ssize_t fgetxattr(int fd, const char *name, void *v, size_t n)');
-    const flistxattr = libc.func('ssize_t flistxattr(int fd, void *list, size_t n)');
-    const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
-    const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
-    const fadvise = libc.func('int posix_fadvise(int fd, int64_t offset, int64_t n, int advice)');
-    const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *arg)');
-    const flock = libc.func('int flock(int fd, int operation)');
-    const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
-    return {
-      getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
-      fgetxattr: (fd, name, v) => result(Number(fgetxattr(fd, name, orNull(v), v.length))),
-      flistxattr: (fd, names) => result(Number(flistxattr(fd, orNull(names), names.length))),
-      seekData: (fd, offset) => result(Number(lseek(fd, offset, SEEK_DATA))),
-      seekHole: (fd, offset) => result(Number(lseek(fd, offset, SEEK_HOLE))),
-      fallocate: (fd, mode, offset, n) => result(fallocate(fd, mode, offset, n)),
-      fadvise: (fd, offset, n, advice) => fadvise(fd, offset, n, advice),
-      lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
-      blockDeviceSize: (fd) => {
-        const size = Buffer.alloc(8);
-        const r = result(ioctl(fd, BLKGETSIZE64, size));
-        return r < 0 ? r : Number(size.readBigUInt64LE());
-      },
-    };
+    return createRequire(import.meta.url)('koffi') as Koffi;
   } catch {
     return undefined;
   }
 }
 
-export const native: Native | undefined = load();
+function load(koffi: Koffi): Native {
+  // The process itself has libc's symbols, whichever libc it is.
+  const libc = koffi.load(null as unknown as string);
+  const result = (r: number): number => (r < 0 ? -koffi.errno() : r);
+  const getdents64 = libc.func('long getdents64(int fd, void *buf, size_t n)');
+  const fgetxattr = libc.func('long fgetxattr(int fd, const char *name, void *v, size_t n)');
+  const flistxattr = libc.func('long flistxattr(int fd, void *list, size_t n)');
+  const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
+  const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
+  const fadvise = libc.func('int posix_fadvise(int fd, int64_t offset, int64_t n, int advice)');
+  const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *arg)');
+  const flock = libc.func('int flock(int fd, int operation)');
+  const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
+  return {
+    getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
+    fgetxattr: (fd, name, v) => result(Number(fgetxattr(fd, name, orNull(v), v.length))),
+    flistxattr: (fd, names) => result(Number(flistxattr(fd, orNull(names), names.length))),
+    seekData: (fd, offset) => result(Number(lseek(fd, offset, SEEK_DATA))),
+    seekHole: (fd, offset) => result(Number(lseek(fd, offset, SEEK_HOLE))),
+    fallocate: (fd, mode, offset, n) => result(fallocate(fd, mode, offset, n)),
+    fadvise: (fd, offset, n, advice) => fadvise(fd, offset, n, advice),
+    lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
+    blockDeviceSize: (fd) => {
+      const size = Buffer.alloc(8);
+      const r = result(ioctl(fd, BLKGETSIZE64, size));
+      return r < 0 ? r : Number(size.readBigUInt64LE());
+    },
+  };
+}
+
+const koffi = loadKoffi();
+export const native: Native | undefined = koffi === undefined ? undefined : load(koffi);

@@ -1,10 +1,11 @@
 import type { Damage, DamageReporter } from '../errors/damage.ts';
 import { notFoundError } from '../errors/salvage-error.ts';
 import type { SourceDirectory } from '../io/ports.ts';
+import type { Family } from './family.ts';
 import { CursorHeap, type KvEntry, visibleEntries } from './merge.ts';
 import { RangeDeleteSweep } from './range-deletes.ts';
 import type { RecordCursor } from './record.ts';
-import { type Family, recoverFamilies } from './recovery.ts';
+import { recoverFamilies } from './recovery.ts';
 import { RunCursor } from './run-cursor.ts';
 import type { KeyRange } from './table-blocks.ts';
 import { TableFiles } from './table-files.ts';

@@ -1,41 +1,19 @@
 import type { DamageReporter } from '../errors/damage.ts';
-import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import { isSourceFault } from '../errors/salvage-error.ts';
 import type { SourceDirectory } from '../io/ports.ts';
+import { type Families, type Family, newFamily } from './family.ts';
 import { type DatabaseFiles, type NumberedFile, sortFiles } from './file-names.ts';
 import { compareKeys } from './key-order.ts';
-import { type LogRecord, readLog } from './log-reader.ts';
 import { readManifest } from './manifest.ts';
-import { MemTable } from './mem-table.ts';
+import { replayLogs } from './replay.ts';
 import { RunCursor } from './run-cursor.ts';
 import type { Table } from './table.ts';
 import { tableBlocks } from './table-blocks.ts';
 import type { TableFiles } from './table-files.ts';
-import { spanOf, type TableRun, type TableSpan, tableRuns } from './table-run.ts';
+import { spanOf, type TableSpan, tableRuns } from './table-run.ts';
 import { emptyVersion, type Version } from './version.ts';
-import { decodeWriteBatch } from './write-batch.ts';
 
 /** Finds out what a database consists of: from its MANIFEST, or without one. */
-
-/** One column family, ready to be read. */
-export interface Family {
-  id: number;
-  name: string;
-  logNumber: number;
-  spans: TableSpan[];
-  runs: TableRun[];
-  mem: MemTable;
-}
-
-type Families = Map<number, Family>;
-
-const newFamily = (id: number, name: string, logNumber: number): Family => ({
-  id,
-  name,
-  logNumber,
-  spans: [],
-  runs: [],
-  mem: new MemTable(),
-});
 
 function versionFamilies(version: Version): Families {
   const families: Families = new Map();
@@ -85,6 +63,38 @@ function measure(files: TableFiles, file: NumberedFile, table: Table): TableSpan
   };
 }
 
+/** Options of a dozen families take 40 KB. */
+const MAX_OPTIONS = 1 << 20;
+
+/**
+ * Column families in order of their ids, from the newest OPTIONS file; RocksDB lists them in the
+ * order they were made in. Empty when what is known otherwise does not agree.
+ */
+function familyNames(
+  directory: SourceDirectory,
+  options: readonly NumberedFile[],
+  known: Families,
+): string[] {
+  const newest = options.at(-1);
+  if (newest === undefined) return [];
+  try {
+    const source = directory.open(newest.name);
+    try {
+      const bytes = Buffer.alloc(Math.min(source.size, MAX_OPTIONS));
+      const text = bytes.subarray(0, source.read(bytes, 0)).toString('latin1');
+      const names = [...text.matchAll(/^\[CFOptions "(.*)"\]$/gm)].map((match) => match[1]!);
+      const agrees = [...known.values()].every(({ id, name }) => names[id] === name);
+      return agrees ? names : [];
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    // Only a help where the MANIFEST is lost, which has been reported.
+    if (!isSourceFault(error)) throw error;
+    return [];
+  }
+}
+
 /** Every table there is, put into the column family it names itself. */
 function useEverything(version: Version, files: DatabaseFiles, tables: TableFiles): Families {
   const families = versionFamilies(version);
@@ -98,76 +108,6 @@ function useEverything(version: Version, files: DatabaseFiles, tables: TableFile
     known.spans.push(span);
   }
   return families;
-}
-
-interface Replay {
-  families: Families;
-  /** column families that nothing names are invented instead of passed over */
-  invents: boolean;
-  /** a log below the log number that counts all the same (LevelDB); 0 when none */
-  prevLogNumber: number;
-  report: DamageReporter;
-}
-
-function familyOf(id: number, to: Replay, path: string): Family | undefined {
-  const known = to.families.get(id);
-  if (known !== undefined || !to.invents) return known;
-  const family = newFamily(id, `family ${id}`, 0);
-  to.families.set(id, family);
-  to.report({ path, reason: `nothing tells the name of column family ${id}` });
-  return family;
-}
-
-/** Adds a batch to the families it is for; what cannot be decoded of it is reported. */
-function replayBatch(record: LogRecord, log: NumberedFile, path: string, to: Replay): void {
-  const { payload, offset } = record;
-  let used = 0;
-  try {
-    decodeWriteBatch(payload, offset, (id, sequence, type, key, value) => {
-      used += key.length + value.length;
-      const family = familyOf(id, to, path);
-      // Tables hold already what older logs say, perhaps with their sequence numbers set to 0.
-      if (family === undefined) return;
-      if (log.number >= family.logNumber || log.number === to.prevLogNumber) {
-        family.mem.add(sequence, type, key, value);
-      }
-    });
-  } catch (error) {
-    if (!isSourceFault(error)) throw error;
-    to.report({ path, offset, dropped: payload.length - used, reason: errorText(error) });
-  }
-}
-
-function replayLog(
-  directory: SourceDirectory,
-  file: NumberedFile,
-  newest: boolean,
-  to: Replay,
-): void {
-  const source = directory.open(file.name);
-  try {
-    const options = { number: file.number, newest, report: to.report };
-    for (const record of readLog(source, options)) replayBatch(record, file, source.path, to);
-  } finally {
-    source.close();
-  }
-}
-
-function replayLogs(directory: SourceDirectory, logs: readonly NumberedFile[], to: Replay): void {
-  const oldest = Math.min(...[...to.families.values()].map((family) => family.logNumber));
-  const wanted = logs.filter(({ number }) => number >= oldest || number === to.prevLogNumber);
-  if (wanted.length === 0) {
-    const reason = `no write-ahead log from number ${oldest} on: the newest writes are missing`;
-    to.report({ path: directory.path, reason });
-  }
-  wanted.forEach((file, i) => {
-    try {
-      replayLog(directory, file, i === wanted.length - 1, to);
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      to.report({ path: `${directory.path}/${file.name}`, reason: errorText(error) });
-    }
-  });
 }
 
 /**
@@ -192,8 +132,9 @@ export function recoverFamilies(
   const families = trusted
     ? useManifest(version, files, directory, report)
     : useEverything(version, files, tables);
+  const names = trusted ? undefined : familyNames(directory, files.options, families);
   const { prevLogNumber } = version;
-  replayLogs(directory, files.logs, { families, invents: !trusted, prevLogNumber, report });
+  replayLogs(directory, files.logs, { families, names, prevLogNumber, report });
   for (const family of families.values()) {
     family.mem.seal();
     family.runs = tableRuns(family.spans);

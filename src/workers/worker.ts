@@ -1,5 +1,9 @@
 import { readMetadata, scanCollections } from '../catalog/scan-collections.ts';
 import { serializeError } from '../errors/salvage-error.ts';
+import { copyObjects } from '../export/copy-objects.ts';
+import type { AttrsTask, CopyTask } from '../export/read-lanes.ts';
+import { readCopyAttrs } from '../store/object-attrs.ts';
+import { storeAt } from '../store/store-cache.ts';
 import type { Answer } from './pool.ts';
 
 /** Entry of a worker thread: one export a task, called by name. */
@@ -16,3 +20,9 @@ const answering =
 
 export const scan = answering(scanCollections);
 export const metadata = answering(readMetadata);
+export const attrs = answering((task: AttrsTask) =>
+  readCopyAttrs(storeAt(task.location), task.refs, task.wantSnapSet),
+);
+export const copy = answering((task: CopyTask) =>
+  copyObjects(storeAt(task.location), task.jobs, task.target),
+);

@@ -240,6 +240,20 @@ describe('damage', () => {
     ]);
   });
 
+  it('of everything but the log leaves the names of column families to OPTIONS', () => {
+    const { directory, expected } = fixture('rocksdb-recycled');
+    for (const file of directory.list()) {
+      if (!file.endsWith('.log')) directory.files.delete(file);
+    }
+    const nameless = open(directory);
+    expect(nameless.store.families).toEqual(['default', 'family 1']);
+    expect(nameless.damages.at(-1)!.reason).toContain('name of column family 1');
+    // As RocksDB writes it; the rest of the file does not matter here.
+    const options = '[DBOptions]\n\n[CFOptions "default"]\n  a=b\n\n[CFOptions "m-0"]\n';
+    directory.files.set('OPTIONS-000003', bytesOf(options));
+    expect(sha256(listing(open(directory).store))).toBe(expected.sha256);
+  });
+
   it('of CURRENT is bridged by the newest manifest', () => {
     const { directory, expected } = fixture('leveldb-snappy');
     directory.files.set('CURRENT', bytesOf('MANIFEST-999999\n'));

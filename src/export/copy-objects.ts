@@ -1,0 +1,156 @@
+import { cephCrc32c } from '../bytes/crc32c.ts';
+import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import { alignedBuffer } from '../io/aligned-buffer.ts';
+import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
+import type { ObjectRef, ObjectStoreReader, OpenObject } from '../store/object-store.ts';
+import { forEachDataRun } from './zero-runs.ts';
+
+/** One object to copy into the image, as a worker gets it. */
+export interface CopyJob {
+  ref: ObjectRef;
+  /** bytes it must have; undefined: as many as the store holds */
+  size: number | undefined;
+  /** crc32c that all its bytes must have */
+  digest: number | undefined;
+  /** triples: offset in the object, length, offset in the image */
+  pieces: number[];
+  /** the target may hold bytes of a copy that failed: zeros must be written too */
+  overwrite: boolean;
+  /** take it whatever size and digest say */
+  lenient: boolean;
+}
+
+export type CopyFailure = 'unreadable' | 'size' | 'digest';
+
+export type CopyResult =
+  /** bytes written, holes and zeros not counted */
+  { ok: true; written: number; read: number } | { ok: false; failure: CopyFailure; reason: string };
+
+/** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
+const BUFFER_BYTES = 1 << 20;
+let shared: Buffer | undefined;
+const zeros = Buffer.alloc(BUFFER_BYTES);
+
+/** Copies objects of one OSD into the image; each job's outcome stands at its place. */
+export function copyObjects(
+  store: ObjectStoreReader,
+  jobs: readonly CopyJob[],
+  target: ImageTarget,
+): CopyResult[] {
+  const sink = openSink(target);
+  try {
+    return jobs.map((job) => copyTolerantly(store, job, sink));
+  } finally {
+    sink.close();
+  }
+}
+
+function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink): CopyResult {
+  try {
+    const object = store.open(job.ref);
+    try {
+      return copyObject(object, job, sink);
+    } finally {
+      object.close();
+    }
+  } catch (error) {
+    // What the sink throws is the destination's fault and ends the export.
+    if (!isSourceFault(error)) throw error;
+    return { ok: false, failure: 'unreadable', reason: errorText(error) };
+  }
+}
+
+function copyObject(object: OpenObject, job: CopyJob, sink: ImageSink): CopyResult {
+  const { size, lenient } = job;
+  if (size !== undefined && object.size !== size && !lenient) {
+    const reason = `${object.path}: ${object.size} bytes, object_info says ${size}`;
+    return { ok: false, failure: 'size', reason };
+  }
+  if (job.digest !== undefined && !lenient && !coversAll(job.pieces, object.size)) {
+    const failure = checkDigest(object, job.digest, crcOf(object));
+    if (failure !== undefined) return failure;
+  }
+  return copyPieces(object, job, sink, Math.min(object.size, size ?? object.size));
+}
+
+/** Do the pieces hold every byte of the object once, in order? Then the copy itself is the check. */
+function coversAll(pieces: readonly number[], size: number): boolean {
+  let end = 0;
+  for (let i = 0; i < pieces.length; i += 3) {
+    if (pieces[i] !== end) return false;
+    end += pieces[i + 1]!;
+  }
+  return end >= size;
+}
+
+function checkDigest(object: OpenObject, digest: number, found: number): CopyResult | undefined {
+  if (found === digest) return undefined;
+  const hex = (n: number) => n.toString(16).padStart(8, '0');
+  const reason = `${object.path}: data has crc32c ${hex(found)}, object_info says ${hex(digest)}`;
+  return { ok: false, failure: 'digest', reason };
+}
+
+/** crc32c of a run of zeros, continued from `crc`. */
+function crcOfZeros(crc: number, length: number): number {
+  let result = crc;
+  for (let left = length; left > 0; left -= zeros.length) {
+    result = cephCrc32c(result, zeros.subarray(0, Math.min(left, zeros.length)));
+  }
+  return result;
+}
+
+/**
+ * Reads [from, to) of an object in large pieces, holes left out.
+ * @returns the crc32c of the range (holes as zeros) continued from `crc`; `crc` itself if undefined
+ */
+function readRange(
+  object: OpenObject,
+  from: number,
+  to: number,
+  crc: number | undefined,
+  use: (buffer: Buffer, length: number, offset: number) => void,
+): number | undefined {
+  shared ??= alignedBuffer(BUFFER_BYTES);
+  let sum = crc;
+  let at = from;
+  for (let data = object.nextData(from, to); data !== undefined; data = object.nextData(at, to)) {
+    const [start, end] = data;
+    if (sum !== undefined) sum = crcOfZeros(sum, start - at);
+    for (at = start; at < end; ) {
+      const n = object.read(shared.subarray(0, Math.min(BUFFER_BYTES, end - at)), at);
+      // Shorter than it said: taking that for the end would lose the rest without a word.
+      if (n === 0) throw sourceIoError(`${object.path}: ends at ${at}, not ${end}`, { path: object.path, offset: at });
+      if (sum !== undefined) sum = cephCrc32c(sum, shared.subarray(0, n));
+      use(shared, n, at);
+      at += n;
+    }
+  }
+  return sum === undefined ? undefined : crcOfZeros(sum, to - at);
+}
+
+const crcOf = (object: OpenObject): number =>
+  readRange(object, 0, object.size, 0xffffffff, () => {})!;
+
+function copyPieces(object: OpenObject, job: CopyJob, sink: ImageSink, size: number): CopyResult {
+  const { pieces, overwrite } = job;
+  let written = 0;
+  let read = 0;
+  let crc = job.digest === undefined || job.lenient || !coversAll(pieces, object.size) ? undefined : 0xffffffff;
+  for (let i = 0; i < pieces.length; i += 3) {
+    const offset = pieces[i]!;
+    const length = pieces[i + 1]!;
+    const imageOffset = pieces[i + 2]!;
+    if (overwrite) sink.zero(imageOffset, length);
+    if (offset >= size) continue;
+    crc = readRange(object, offset, Math.min(offset + length, size), crc, (buffer, n, at) => {
+      const position = imageOffset + at - offset;
+      read += n;
+      forEachDataRun(buffer, n, position, (from, to) => {
+        sink.write(buffer, from, to, position + from);
+        written += to - from;
+      });
+    });
+  }
+  const failure = crc === undefined ? undefined : checkDigest(object, job.digest!, crc);
+  return failure ?? { ok: true, written, read };
+}

@@ -1,0 +1,168 @@
+import type { CatalogOsd } from '../catalog/catalog.ts';
+import type { ObjectCopy } from '../image/resolve-objects.ts';
+import type { ImageTarget } from '../io/image-sink.ts';
+import type { CopyFailure, CopyJob, CopyResult } from './copy-objects.ts';
+import type { Losses, ObjectPlan } from './plan.ts';
+import type { ReadLanes } from './read-lanes.ts';
+
+export type Verify = 'digest' | 'replicas' | 'none';
+
+export interface CopyTotals {
+  /** bytes read from the sources, and bytes other than zeros written */
+  read: number;
+  written: number;
+  objects: number;
+}
+
+/** A plan on its way: which copies are left to try, and what became of the others. */
+interface Attempt {
+  plan: ObjectPlan;
+  left: ObjectCopy[];
+  failed: { copy: ObjectCopy; failure: CopyFailure; reason: string }[];
+  /** the copy that the running job reads */
+  current: ObjectCopy | undefined;
+  /** last resort: size and digest no longer count */
+  lenient: boolean;
+}
+
+/** One message to a worker: 32 MiB or a thousand objects, whichever comes first. */
+const TASK_BYTES = 32 << 20;
+const TASK_OBJECTS = 1024;
+
+function bytesOf(plan: ObjectPlan): number {
+  let bytes = 0;
+  for (let i = 1; i < plan.pieces.length; i += 3) bytes += plan.pieces[i]!;
+  return bytes;
+}
+
+function jobOf({ plan, current, failed, lenient }: Attempt, verify: Verify): CopyJob {
+  return {
+    ref: current!.ref,
+    size: plan.size,
+    digest: plan.digest,
+    pieces: plan.pieces,
+    overwrite: failed.length > 0,
+    lenient: lenient || verify === 'none',
+  };
+}
+
+/** Copies planned objects into a target, turning to another copy where one fails. */
+export async function copyPlans(
+  plans: readonly ObjectPlan[],
+  lanes: ReadLanes,
+  target: ImageTarget,
+  verify: Verify,
+  losses: Losses,
+): Promise<CopyTotals> {
+  const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
+  let attempts = plans.map(
+    (plan): Attempt => ({ plan, left: [...plan.copies], failed: [], current: undefined, lenient: false }),
+  );
+  while (attempts.length > 0) {
+    const results = await runRound(attempts, lanes, target, verify, losses);
+    attempts = [];
+    for (const { attempt, result } of results) {
+      if (result.ok) finish(attempt, result, totals, losses);
+      else {
+        const { failure, reason } = result;
+        attempt.failed.push({ copy: attempt.current!, failure, reason });
+        attempts.push(attempt);
+      }
+    }
+  }
+  return totals;
+}
+
+interface Outcome {
+  attempt: Attempt;
+  result: CopyResult;
+}
+
+/** Gives every attempt its next copy and runs them all, a few messages for each OSD. */
+async function runRound(
+  attempts: readonly Attempt[],
+  lanes: ReadLanes,
+  target: ImageTarget,
+  verify: Verify,
+  losses: Losses,
+): Promise<Outcome[]> {
+  const byOsd = new Map<CatalogOsd, Attempt[]>();
+  for (const attempt of attempts) {
+    if (!takeNextCopy(attempt, lanes)) {
+      giveUp(attempt, losses);
+      continue;
+    }
+    const osd = attempt.current!.osd.catalog;
+    const list = byOsd.get(osd);
+    if (list === undefined) byOsd.set(osd, [attempt]);
+    else list.push(attempt);
+  }
+  const tasks = [...byOsd].flatMap(([osd, list]) =>
+    batches(list).map(async ({ attempts: batch, bytes }) => {
+      const jobs = batch.map((attempt) => jobOf(attempt, verify));
+      const results = await lanes.copy(osd, jobs, target, bytes);
+      return batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
+    }),
+  );
+  return (await Promise.all(tasks)).flat();
+}
+
+function* batchesOf(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]; bytes: number }> {
+  let batch: Attempt[] = [];
+  let bytes = 0;
+  for (const attempt of attempts) {
+    batch.push(attempt);
+    bytes += bytesOf(attempt.plan);
+    if (bytes < TASK_BYTES && batch.length < TASK_OBJECTS) continue;
+    yield { attempts: batch, bytes };
+    batch = [];
+    bytes = 0;
+  }
+  if (batch.length > 0) yield { attempts: batch, bytes };
+}
+
+const batches = (attempts: readonly Attempt[]) => [...batchesOf(attempts)];
+
+/** False when no copy is left to try. */
+function takeNextCopy(attempt: Attempt, lanes: ReadLanes): boolean {
+  const copy = lanes.leastBusy(attempt.left, bytesOf(attempt.plan));
+  if (copy !== undefined) {
+    attempt.left = attempt.left.filter((other) => other !== copy);
+    attempt.current = copy;
+    return true;
+  }
+  // A whole copy that is not what object_info says is worth more than none: the report names it.
+  const readable = attempt.failed.find(({ failure }) => failure !== 'unreadable');
+  if (readable === undefined || attempt.lenient) return false;
+  lanes.leastBusy([readable.copy], bytesOf(attempt.plan));
+  attempt.current = readable.copy;
+  attempt.lenient = true;
+  return true;
+}
+
+function eachPiece(plan: ObjectPlan, use: (offset: number, length: number) => void): void {
+  for (let i = 0; i < plan.pieces.length; i += 3) use(plan.pieces[i + 2]!, plan.pieces[i + 1]!);
+}
+
+function finish(
+  attempt: Attempt,
+  result: CopyResult & { ok: true },
+  totals: CopyTotals,
+  losses: Losses,
+): void {
+  totals.read += result.read;
+  totals.written += result.written;
+  totals.objects++;
+  const { plan, failed, lenient } = attempt;
+  const reason = lenient ? failed.map((f) => f.reason).join('; ') : plan.doubt;
+  if (reason !== undefined) eachPiece(plan, (at, n) => losses.doubtful.add(at, n, plan.object, reason));
+}
+
+function giveUp({ plan, failed }: Attempt, losses: Losses): void {
+  const names = plan.copies.map(({ osd }) => osd.name).join(', ');
+  const reason =
+    failed.length === 0
+      ? `version ${plan.version ?? 'unknown'} is on ${names} alone, which is not at hand`
+      : failed.map((f) => f.reason).join('; ');
+  eachPiece(plan, (at, n) => losses.lost.add(at, n, plan.object, reason));
+}

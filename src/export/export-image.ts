@@ -1,0 +1,112 @@
+import type { Layer } from '../image/layer.ts';
+import type { ImageTarget } from '../io/image-sink.ts';
+import type { Progress } from '../io/ports.ts';
+import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
+import { LossMap, type LossRange } from './loss-map.ts';
+import { type Losses, planRanges } from './plan.ts';
+import type { ReadLanes } from './read-lanes.ts';
+
+export interface ExportContext {
+  layer: Layer;
+  lanes: ReadLanes;
+  verify: Verify;
+  progress: Progress;
+  /** aborted: nothing new is begun */
+  signal: AbortSignal;
+}
+
+export interface ExportOutcome extends CopyTotals {
+  lost: LossRange[];
+  doubtful: LossRange[];
+}
+
+/** Bytes of image planned at once: some thousand attributes, a good queue for every disk. */
+const FILE_RANGE = 256 << 20;
+/** Ranges in the works at once: while one is copied the next is planned. */
+const FILE_RANGES = 3;
+/** A stream is put together in memory: two of these at a time. */
+const STREAM_RANGE = 32 << 20;
+const STREAM_RANGES = 2;
+
+/** More objects than this in one range would make planning itself the long part. */
+const RANGE_OBJECTS = 8192;
+
+/** Ranges that cut no object in two, where they can be that large. */
+export function rangeBytes(layer: Layer, wanted: number): number {
+  const { objectSize, stripeCount } = layer.geometry;
+  const period = objectSize * stripeCount;
+  const limit = Math.max(period, Math.min(wanted, RANGE_OBJECTS * objectSize));
+  return period > wanted ? wanted : limit - (limit % period);
+}
+
+class Exporter {
+  readonly #context: ExportContext;
+  readonly #losses: Losses = { lost: new LossMap(), doubtful: new LossMap() };
+  readonly #totals: CopyTotals = { read: 0, written: 0, objects: 0 };
+
+  constructor(context: ExportContext) {
+    this.#context = context;
+  }
+
+  async range(offset: number, length: number, target: ImageTarget): Promise<void> {
+    const { layer, lanes, verify, progress } = this.#context;
+    const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
+    const { read, written, objects } = await copyPlans(plans, lanes, target, verify, this.#losses);
+    this.#totals.read += read;
+    this.#totals.written += written;
+    this.#totals.objects += objects;
+    progress.advance(length);
+  }
+
+  outcome(): ExportOutcome {
+    const { lost, doubtful } = this.#losses;
+    return { ...this.#totals, lost: lost.ranges(), doubtful: doubtful.ranges() };
+  }
+}
+
+function* rangesOf(size: number, step: number): Generator<{ offset: number; length: number }> {
+  for (let offset = 0; offset < size; offset += step) {
+    yield { offset, length: Math.min(step, size - offset) };
+  }
+}
+
+/** Writes an image to a file or device that already reads as zeros. */
+export async function exportToFile(context: ExportContext, target: ImageTarget): Promise<ExportOutcome> {
+  const { layer, progress, signal } = context;
+  const exporter = new Exporter(context);
+  progress.begin('export', 'bytes', layer.size);
+  const ranges = rangesOf(layer.size, rangeBytes(layer, FILE_RANGE));
+  const worker = async () => {
+    for (const { offset, length } of ranges) {
+      signal.throwIfAborted();
+      await exporter.range(offset, length, target);
+    }
+  };
+  await Promise.all(Array.from({ length: FILE_RANGES }, worker));
+  progress.end();
+  return exporter.outcome();
+}
+
+/** Takes the image's bytes in order; resolves when it can take more. */
+export type StreamWriter = (bytes: Uint8Array) => Promise<void>;
+
+/** Streams an image in order, the next range being put together while one is written. */
+export async function exportToStream(context: ExportContext, write: StreamWriter): Promise<ExportOutcome> {
+  const { layer, progress, signal } = context;
+  const exporter = new Exporter(context);
+  progress.begin('export', 'bytes', layer.size);
+  const waiting: Promise<Uint8Array>[] = [];
+  const send = async () => write(await waiting.shift()!);
+  for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, STREAM_RANGE))) {
+    signal.throwIfAborted();
+    const buffer = new SharedArrayBuffer(length);
+    const filled = exporter.range(offset, length, { kind: 'memory', buffer, base: offset });
+    const bytes = filled.then(() => new Uint8Array(buffer));
+    bytes.catch(() => {}); // it is awaited in its turn
+    waiting.push(bytes);
+    if (waiting.length >= STREAM_RANGES) await send();
+  }
+  while (waiting.length > 0) await send();
+  progress.end();
+  return exporter.outcome();
+}

@@ -1,0 +1,122 @@
+import { nameToText } from '../bytes/names.ts';
+import { NOSNAP } from '../ceph/encoding.ts';
+import { notFoundError } from '../errors/salvage-error.ts';
+import { type MigrationSource, migrationSource } from '../rbd/migration.ts';
+import type { ParentLink } from '../rbd/parent-link.ts';
+import type { Snapshot } from '../rbd/snapshot.ts';
+import { type Geometry, makeGeometry } from '../rbd/striping.ts';
+import { dataPoolOf, type Image, imageSpecText, snapshotName } from './image.ts';
+import { ObjectTable } from './object-table.ts';
+import { findParent, parentLinkOf } from './parents.ts';
+
+/** What shows through where a layer has no object. */
+export interface LayerParent {
+  /** undefined: it cannot be found, `reason` says why */
+  layer: Layer | undefined;
+  /** image bytes from here on are zeros */
+  overlap: number;
+  reason: string;
+}
+
+/** An image at a snapshot or at its head: one layer of what is read. */
+export interface Layer {
+  image: Image;
+  snapshot: Snapshot | undefined;
+  /** NOSNAP for the head */
+  snapId: bigint;
+  size: number;
+  geometry: Geometry;
+  dataPool: number;
+  objects: ObjectTable;
+  parent: LayerParent | undefined;
+}
+
+/** Real chains are at most 16 long: librbd refuses more. */
+const MAX_LAYERS = 64;
+
+/** The snapshot of that name. @throws NOT_FOUND, saying which there are */
+export function findSnapshot(image: Image, name: string): Snapshot {
+  const named = image.header.snapshots.filter((s) => s.namespace.type !== 'trash');
+  const snapshot = named.find((s) => nameToText(snapshotName(s)) === name);
+  if (snapshot !== undefined) return snapshot;
+  const there = named.map((s) => nameToText(snapshotName(s))).join(', ');
+  throw notFoundError(
+    `${imageSpecText(image)} has no snapshot "${name}" (${there === '' ? 'it has none' : `there are: ${there}`})`,
+  );
+}
+
+export interface LayerOptions {
+  /** leave the parent out: the image's own data alone */
+  noParent?: boolean;
+  /** overrides the size that the metadata tells */
+  size?: number;
+}
+
+/** An image at `snapshot` (undefined: its head), with everything that shows through it. */
+export function buildLayer(
+  image: Image,
+  snapshot: Snapshot | undefined,
+  options: LayerOptions = {},
+  depth = 0,
+): Layer {
+  const { header } = image;
+  const size = options.size ?? snapshot?.size ?? header.size;
+  const dataPool = dataPoolOf(image);
+  return {
+    image,
+    snapshot,
+    snapId: snapshot?.id ?? NOSNAP,
+    size,
+    geometry: makeGeometry(header.order, header.stripeUnit, header.stripeCount),
+    dataPool,
+    objects: new ObjectTable(image.cluster.dataPrefix(dataPool, image.namespace, header.objectPrefix)),
+    parent: options.noParent ? undefined : parentLayer(image, snapshot, size, depth),
+  };
+}
+
+function parentLayer(
+  image: Image,
+  snapshot: Snapshot | undefined,
+  size: number,
+  depth: number,
+): LayerParent | undefined {
+  const { migration } = image.header;
+  // While an image is being migrated its source stands where a parent would.
+  const source = migration && migrationSource(migration, snapshot?.id ?? NOSNAP, size);
+  if (source !== undefined) return throughSource(image, source, depth);
+  const link = parentLinkOf(image, snapshot);
+  return link === undefined ? undefined : throughParent(image, link, depth);
+}
+
+const missing = (overlap: number, reason: string): LayerParent => ({ layer: undefined, overlap, reason });
+
+function throughParent(image: Image, link: ParentLink, depth: number): LayerParent {
+  const what = `parent ${image.cluster.poolName(link.pool)}/${link.imageId}@${link.snapId}`;
+  if (depth >= MAX_LAYERS) return missing(link.overlap, `${what}: the chain of parents does not end`);
+  const parent = findParent(image, link);
+  if (parent === undefined) return missing(link.overlap, `${what} was not found`);
+  const snapshot = parent.header.snapshots.find((s) => s.id === link.snapId);
+  if (snapshot === undefined) return missing(link.overlap, `${what}: the snapshot was not found`);
+  const layer = buildLayer(parent, snapshot, {}, depth + 1);
+  return { layer, overlap: Math.min(link.overlap, layer.size), reason: '' };
+}
+
+function throughSource(image: Image, source: MigrationSource, depth: number): LayerParent {
+  const what = `migration source ${nameToText(source.imageName)}`;
+  const found = image.cluster.images.find(
+    (other) =>
+      other !== image &&
+      other.pool === source.pool &&
+      Buffer.compare(other.namespace, source.namespace) === 0 &&
+      (source.imageId === ''
+        ? other.format === 1 && Buffer.compare(other.name, source.imageName) === 0
+        : other.id === source.imageId),
+  );
+  if (found === undefined || depth >= MAX_LAYERS) return missing(source.overlap, `${what} was not found`);
+  const snapshot = found.header.snapshots.find((s) => s.id === source.snapId);
+  if (snapshot === undefined && source.snapId !== NOSNAP) {
+    return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);
+  }
+  const layer = buildLayer(found, snapshot, {}, depth + 1);
+  return { layer, overlap: Math.min(source.overlap, layer.size), reason: '' };
+}

@@ -1,0 +1,219 @@
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fsyncSync,
+  ftruncateSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import path from 'node:path';
+import { destinationError, usageError } from '../errors/salvage-error.ts';
+import { destinationFailure, type ImageTarget, openSink } from './image-sink.ts';
+import { EWOULDBLOCK, native } from './native.ts';
+
+/** Where an image is written to, from the first check to the last fsync. */
+export interface Destination {
+  readonly target: ImageTarget & { kind: 'file' };
+  /** makes everything durable and gives it its name @throws DESTINATION */
+  commit(): void;
+  /** leaves nothing half-done behind */
+  abandon(): void;
+}
+
+const stat = (file: string): Stats | undefined => statSync(file, { throwIfNoEntry: false });
+
+/** Is DEST something that bytes can only be sent to, in order? */
+export function isStream(dest: string): boolean {
+  if (dest === '-') return true;
+  const found = stat(dest);
+  return found !== undefined && (found.isCharacterDevice() || found.isFIFO() || found.isSocket());
+}
+
+/** A DEST that may not exist yet, without symbolic links. */
+function realDestination(dest: string): string {
+  try {
+    return realpathSync(dest);
+  } catch {
+    const directory = path.dirname(path.resolve(dest));
+    try {
+      return path.join(realpathSync(directory), path.basename(dest));
+    } catch (error) {
+      throw destinationFailure(error, 'write to', directory);
+    }
+  }
+}
+
+const isInside = (file: string, directory: string): boolean =>
+  file === directory || file.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
+
+/**
+ * Refuses a DEST that is, holds or lies in a source.
+ * @param sources paths of sources, and of catalogs
+ * @throws USAGE
+ */
+function refuseSources(real: string, dest: string, found: Stats | undefined, sources: readonly string[]): void {
+  for (const source of sources) {
+    const of = stat(source);
+    if (of === undefined) continue;
+    const within = of.isDirectory() && isInside(real, realpathSync(source));
+    if (within) throw usageError(`${dest} lies inside the source ${source}: sources are never written to`);
+    if (found === undefined) continue;
+    const same = found.dev === of.dev && found.ino === of.ino;
+    const holds = found.isBlockDevice() && (found.rdev === of.dev || (of.isBlockDevice() && found.rdev === of.rdev));
+    if (same) throw usageError(`${dest} is the source ${source}: sources are never written to`);
+    if (holds) throw usageError(`${dest} holds the source ${source}: sources are never written to`);
+  }
+}
+
+export interface DestinationRequest {
+  dest: string;
+  /** bytes of the image */
+  size: number;
+  force: boolean;
+  sources: readonly string[];
+  /** bytes that may be written at the most; undefined: do not check for space */
+  need: number | undefined;
+}
+
+/**
+ * Checks DEST and opens it for an image of `size` bytes.
+ * @throws USAGE when it is refused; DESTINATION when it cannot be written
+ */
+export function openDestination(request: DestinationRequest): Destination {
+  const { dest, force } = request;
+  const real = realDestination(dest);
+  const found = stat(real);
+  refuseSources(real, dest, found, request.sources);
+  if (found?.isDirectory()) throw usageError(`${dest} is a directory: name the file to write`);
+  if (found !== undefined && !force) {
+    const what = found.isBlockDevice() ? 'a block device, and all that it holds' : 'a file';
+    throw usageError(`${dest} exists; with --force the image replaces it (${what})`);
+  }
+  return found?.isBlockDevice() ? openDevice(real, request) : openFile(real, found, request);
+}
+
+function checkSpace(directory: string, need: number | undefined): void {
+  if (need === undefined) return;
+  const { bavail, bsize } = statfsSync(directory);
+  const free = bavail * bsize;
+  if (free >= need) return;
+  throw destinationError(
+    `${directory}: the image may take ${need} bytes, ${free} are free; --no-space-check tries all the same`,
+    { path: directory, expected: need, found: free, errno: 'ENOSPC' },
+  );
+}
+
+/** While it is incomplete an image has this name, so that it never looks whole. */
+const PARTIAL = '.partial';
+
+function openPartial(partial: string): number {
+  let fd: number;
+  try {
+    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+    fd = openSync(partial, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+  } catch (error) {
+    throw destinationFailure(error, 'write', partial);
+  }
+  if (native !== undefined && native.lockExclusive(fd) === -EWOULDBLOCK) {
+    closeSync(fd);
+    throw usageError(`another export is writing to ${partial}`);
+  }
+  return fd;
+}
+
+function openFile(real: string, found: Stats | undefined, request: DestinationRequest): Destination {
+  const directory = path.dirname(real);
+  checkSpace(directory, request.need);
+  const partial = real + PARTIAL;
+  const fd = openPartial(partial);
+  const abandon = () => {
+    closeSync(fd);
+    unlinkSync(partial);
+  };
+  try {
+    ftruncateSync(fd, 0);
+    ftruncateSync(fd, request.size);
+    if (found !== undefined) fchmodSync(fd, found.mode & 0o7777);
+  } catch (error) {
+    abandon();
+    throw destinationFailure(error, `make a file of ${request.size} bytes at`, partial);
+  }
+  return {
+    target: { kind: 'file', path: partial },
+    commit: () => {
+      try {
+        fsyncSync(fd);
+        renameSync(partial, real);
+        syncDirectory(directory);
+      } catch (error) {
+        throw destinationFailure(error, 'complete', real);
+      }
+      closeSync(fd);
+    },
+    abandon,
+  };
+}
+
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function deviceSize(fd: number, device: string): number {
+  const size = native?.blockDeviceSize(fd) ?? -1;
+  if (size >= 0) return size;
+  throw destinationError(`cannot tell the size of ${device}`, { path: device });
+}
+
+function openDevice(device: string, { size }: DestinationRequest): Destination {
+  let fd: number;
+  try {
+    // O_EXCL on a device: fails while it is mounted or otherwise in use.
+    fd = openSync(device, constants.O_RDWR | constants.O_EXCL);
+  } catch (error) {
+    throw destinationFailure(error, 'write to', device);
+  }
+  try {
+    const room = deviceSize(fd, device);
+    if (room < size) {
+      throw destinationError(`${device} has ${room} bytes, the image ${size}`, { path: device, expected: size, found: room });
+    }
+    // Holes stay as they are from here on: everything reads as zeros before the first byte is written.
+    const sink = openSink({ kind: 'file', path: device });
+    sink.zero(0, size);
+    sink.close();
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return {
+    target: { kind: 'file', path: device },
+    commit: () => {
+      try {
+        fsyncSync(fd);
+      } catch (error) {
+        throw destinationFailure(error, 'complete', device);
+      }
+      closeSync(fd);
+    },
+    abandon: () => closeSync(fd),
+  };
+}
+
+/** Bytes that a finished file takes on disk, undefined for a device. */
+export function allocatedBytes(file: string): number | undefined {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  return found?.isFile() ? found.blocks * 512 : undefined;
+}
+

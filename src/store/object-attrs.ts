@@ -1,0 +1,41 @@
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import type { ObjectRef, ObjectStoreReader } from './object-store.ts';
+
+/** What one copy of an object says of itself; `attrs` and `size` are absent where it could not be opened. */
+export interface CopyAttrs {
+  /** object_info_t; undefined when the attribute is lost */
+  objectInfo?: Uint8Array;
+  /** SnapSet, where it was asked for */
+  snapSet?: Uint8Array;
+  /** bytes that the store holds */
+  size: number;
+  mtimeMs: number;
+  /** why the copy cannot be used */
+  error?: string;
+}
+
+/** Reads the attributes of copies; a fault of one is in its entry. */
+export function readCopyAttrs(
+  store: ObjectStoreReader,
+  refs: readonly ObjectRef[],
+  wantSnapSet: boolean,
+): CopyAttrs[] {
+  return refs.map((ref) => {
+    try {
+      const object = store.open(ref);
+      try {
+        const attrs: CopyAttrs = { size: object.size, mtimeMs: object.mtimeMs };
+        const objectInfo = object.attr('_');
+        if (objectInfo !== undefined) attrs.objectInfo = objectInfo;
+        const snapSet = wantSnapSet ? object.attr('snapset') : undefined;
+        if (snapSet !== undefined) attrs.snapSet = snapSet;
+        return attrs;
+      } finally {
+        object.close();
+      }
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      return { size: 0, mtimeMs: 0, error: errorText(error) };
+    }
+  });
+}

@@ -1,0 +1,15 @@
+import { openObjectStore } from './open-object-store.ts';
+import type { ObjectStoreReader, OsdLocation } from './object-store.ts';
+
+/** Stores that a worker thread has open: a task is short, an OSD's database is not. */
+const open = new Map<string, ObjectStoreReader>();
+
+/** The store at a location, opened on first use by this thread. Its damage is the scan's to report. */
+export function storeAt(location: OsdLocation): ObjectStoreReader {
+  let store = open.get(location.dataPath);
+  if (store === undefined) {
+    store = openObjectStore(location, () => {});
+    open.set(location.dataPath, store);
+  }
+  return store;
+}
