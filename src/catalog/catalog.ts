@@ -1,8 +1,8 @@
 import { corruptError, errorText } from '../errors/salvage-error.ts';
 import type { CatalogStorage } from '../io/ports.ts';
-import { type MetadataObject } from './metadata.ts';
+import type { MetadataObject } from './metadata.ts';
 import { unpackMetadata } from './metadata-record.ts';
-import type { OsdBegin, OsdEnd, OsdMapRecord, ScanBegin } from './osd-records.ts';
+import { type OsdBegin, type OsdEnd, type OsdMapRecord, osdName, type ScanBegin } from './osd-records.ts';
 import { pack, unpack } from './packing.ts';
 import { RECORD, type RecordEntry, RecordLog } from './record-log.ts';
 import { Segment } from './segment.ts';
@@ -10,6 +10,8 @@ import { Segment } from './segment.ts';
 /** An OSD as a catalog knows it. */
 export interface CatalogOsd extends OsdBegin {
   segments: Segment[];
+  /** positions of segments that cannot be used */
+  lost: number[];
   /** undefined: its scan has not finished */
   end: OsdEnd | undefined;
   /** RBD metadata objects; read when called. @throws CORRUPT */
@@ -34,6 +36,7 @@ interface OsdState {
   rbd?: RecordEntry;
   pg?: RecordEntry;
   end?: OsdEnd;
+  opened?: CatalogOsd;
 }
 
 /**
@@ -43,31 +46,61 @@ interface OsdState {
 export class Catalog {
   readonly path: string;
   readonly log: RecordLog;
-  /** a scan of it was begun and not finished, or its end is cut off */
-  unfinished = false;
   /** why parts of it could not be used */
   readonly problems: string[] = [];
   readonly #states = new Map<string, OsdState>();
   readonly #maps: RecordEntry[] = [];
+  /** OSDs of the scan whose records are being read; undefined between scans */
+  #scanning: readonly string[] | undefined;
+  /** OSDs of which something may be missing here, until a later scan of them */
+  readonly #doubtful = new Set<string>();
 
   /** @throws CORRUPT when it is not a catalog */
   constructor(storage: CatalogStorage) {
     this.path = storage.path;
     this.log = new RecordLog(storage);
-    if (this.log.torn > 0) {
-      this.unfinished = true;
-      this.problems.push(`${this.path}: ${this.log.torn} bytes at its end are of no use: cut short or damaged`);
+    const { entries, gaps, torn } = this.log;
+    if (torn > 0) {
+      this.problems.push(
+        `${this.path}: ${torn} bytes at its end are of no use: cut short or damaged`,
+      );
     }
-    for (const entry of this.log.entries) this.#apply(entry);
-    if (this.log.entries.length === 0) this.unfinished = true;
+    let gap = 0;
+    for (const [i, entry] of entries.entries()) {
+      if (gaps[gap]?.entry === i) {
+        const { at, length } = gaps[gap++]!;
+        this.#lose(`${this.path}: ${length} damaged bytes at 0x${at.toString(16)}`);
+      }
+      this.#apply(entry);
+    }
+    for (const [key, { begin, end }] of this.#states) {
+      if (end !== undefined || this.#doubtful.has(key) || this.#scanning !== undefined) continue;
+      const name = osdName(begin.identity, begin.location.path);
+      this.problems.push(`${this.path}: the scan of ${name} was not finished: objects are missing`);
+    }
+  }
+
+  /**
+   * A scan of it was begun and not finished, its end is cut off, or parts are damaged that no later
+   * scan has made good.
+   */
+  get unfinished(): boolean {
+    const { entries, torn } = this.log;
+    const open = entries.length === 0 || torn > 0 || this.#scanning !== undefined;
+    return open || this.#doubtful.size > 0;
+  }
+
+  /** Notes that records are lost which belonged to the scan being read, if that can be told. */
+  #lose(problem: string): void {
+    this.problems.push(problem);
+    for (const key of this.#scanning ?? this.#states.keys()) this.#doubtful.add(key);
   }
 
   #apply(entry: RecordEntry): void {
     try {
       this.#applyRecord(entry);
     } catch (error) {
-      this.unfinished = true;
-      this.problems.push(errorText(error));
+      this.#lose(errorText(error));
     }
   }
 
@@ -75,20 +108,22 @@ export class Catalog {
     const { log } = this;
     switch (entry.type) {
       case RECORD.scanBegin:
-        this.unfinished = true;
-        for (const key of unpack<ScanBegin>(log.payload(entry), 'scan').osds) {
-          const state = this.#states.get(key);
-          if (state !== undefined) delete state.end;
-        }
+        // Should its list be unreadable: no scan is known to have ended since.
+        this.#scanning = [];
+        this.#scanning = unpack<ScanBegin>(log.payload(entry), 'scan').osds;
         break;
       case RECORD.scanEnd:
-        this.unfinished = false;
+        for (const key of this.#scanning ?? []) {
+          if (this.#states.get(key)?.end === undefined) this.#doubtful.add(key);
+        }
+        this.#scanning = undefined;
         break;
       case RECORD.osdBegin: {
         const begin = unpack<OsdBegin>(log.payload(entry), 'osd');
-        const known = this.#states.get(begin.key);
-        if (known === undefined) this.#states.set(begin.key, { begin, segments: [] });
-        else known.begin = begin;
+        const segments = this.#states.get(begin.key)?.segments ?? [];
+        this.#states.set(begin.key, { ...this.#states.get(begin.key), begin, segments });
+        delete this.#states.get(begin.key)!.end;
+        this.#doubtful.delete(begin.key);
         break;
       }
       case RECORD.segment:
@@ -114,11 +149,12 @@ export class Catalog {
 
   #owner(entry: RecordEntry): OsdState {
     const { storage } = this.log;
-    const length = storage.read(entry.at, 1)[0]!;
+    const length = storage.read(entry.at, Math.min(1, entry.length))[0] ?? 0;
     const key = Buffer.from(storage.read(entry.at + 1, length)).toString();
     const state = this.#states.get(key);
-    if (state === undefined) throw corruptError(`${this.path}: a record of ${key} before its begin`);
-    return state;
+    if (state !== undefined) return state;
+    this.#doubtful.add(key);
+    throw corruptError(`${this.path}: a record of ${key} before its begin`);
   }
 
   /** Position and length of an owned record's body. */
@@ -128,24 +164,30 @@ export class Catalog {
   }
 
   osds(): CatalogOsd[] {
-    return [...this.#states.values()].map((state) => this.#osd(state));
+    return [...this.#states.values()].map((state) => {
+      state.opened ??= this.#osd(state);
+      return state.opened;
+    });
   }
 
   #osd(state: OsdState): CatalogOsd {
     const { storage } = this.log;
+    const { key } = state.begin;
+    const dead = new Map(state.end?.dead);
     const segments: Segment[] = [];
+    const lost: number[] = [];
     for (const entry of state.segments) {
+      const units = dead.get(entry.at);
       const { at, length } = this.#body(entry);
       const read = (from: number, n: number) => storage.read(at + from, n);
       try {
-        segments.push(new Segment(read, length));
+        if (units === null) lost.push(entry.at);
+        else segments.push(withDead(new Segment(read, length, entry.at), units));
       } catch (error) {
-        this.unfinished = true;
+        lost.push(entry.at);
+        this.#doubtful.add(key);
         this.problems.push(`${this.path}: ${errorText(error)}`);
       }
-    }
-    for (const [segment, units] of state.end?.dead ?? []) {
-      for (const unit of units) segments[segment]?.dead.add(unit);
     }
     const metadata = (entry: RecordEntry | undefined): MetadataObject[] => {
       if (entry === undefined) return [];
@@ -155,6 +197,7 @@ export class Catalog {
     return {
       ...state.begin,
       segments,
+      lost,
       end: state.end,
       rbdMetadata: () => metadata(state.rbd),
       pgMetadata: () => metadata(state.pg),
@@ -163,18 +206,27 @@ export class Catalog {
 
   /** The osdmaps kept, in the order in which they were found. */
   osdMaps(): CatalogOsdMap[] {
-    return this.#maps.map((entry) => {
-      const [clusterFsid, epoch, bytes] = unpack<[string, number, Uint8Array]>(
-        this.log.payload(entry),
-        'osdmap',
-      );
-      return { clusterFsid, epoch, bytes };
+    return this.#maps.flatMap((entry) => {
+      try {
+        const payload = this.log.payload(entry);
+        const [clusterFsid, epoch, bytes] = unpack<[string, number, Uint8Array]>(payload, 'osdmap');
+        return [{ clusterFsid, epoch, bytes }];
+      } catch (error) {
+        // An older map, another OSD's or a later scan's has to do.
+        this.problems.push(errorText(error));
+        return [];
+      }
     });
   }
 
   close(): void {
     this.log.storage.close();
   }
+}
+
+function withDead(segment: Segment, units: readonly number[] = []): Segment {
+  for (const unit of units) segment.dead.add(unit);
+  return segment;
 }
 
 export const packOsdMap = (map: CatalogOsdMap): Uint8Array =>

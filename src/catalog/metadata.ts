@@ -66,17 +66,36 @@ function keepsPgKey(key: Uint8Array): boolean {
   return kind !== 'log' && kind !== 'dup';
 }
 
-function readOmap(store: ObjectStoreReader, ref: ObjectRef): [Uint8Array, Uint8Array][] {
+function readOmap(entry: MetadataObject, store: ObjectStoreReader): [Uint8Array, Uint8Array][] {
+  const { ref } = entry;
   const kept: [Uint8Array, Uint8Array][] = [];
   for (const { key, value } of store.omap(ref.id) as Iterable<OmapEntry>) {
     if (isPgMetadata(ref) && !keepsPgKey(key)) continue;
-    if (kept.length >= OMAP_LIMIT) break;
+    if (kept.length >= OMAP_LIMIT) {
+      entry.problem = `more than ${OMAP_LIMIT} omap keys: the rest is left out`;
+      break;
+    }
     kept.push([Buffer.from(key), Buffer.from(value)]);
   }
   return kept;
 }
 
-function readData(object: OpenObject): Uint8Array {
+/** How a format 1 header begins (rbd_types.h). */
+const FORMAT1_MAGIC = Buffer.from('<<< Rados Block Device Image >>>');
+
+/** Other applications have objects called *.rbd too, and large ones: backups of images, say. */
+function isForeign(entry: MetadataObject, object: OpenObject): boolean {
+  if (object.size <= 0x10000 || !nameToText(entry.ref.id.name).endsWith('.rbd')) return false;
+  const begin = Buffer.alloc(FORMAT1_MAGIC.length);
+  object.read(begin, 0);
+  return !begin.equals(FORMAT1_MAGIC);
+}
+
+function readData(entry: MetadataObject, object: OpenObject): Uint8Array | undefined {
+  if (isForeign(entry, object)) return undefined;
+  if (object.size > DATA_LIMIT) {
+    entry.problem = `${object.size} bytes: only the first ${DATA_LIMIT} were kept`;
+  }
   const bytes = Buffer.alloc(Math.min(object.size, DATA_LIMIT));
   return bytes.subarray(0, object.read(bytes, 0));
 }
@@ -92,11 +111,14 @@ function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): vo
       if (objectInfo !== undefined) entry.objectInfo = objectInfo;
       if (snapSet !== undefined) entry.snapSet = snapSet;
     }
-    if (wants.data) entry.data = readData(object);
+    const data = wants.data ? readData(entry, object) : undefined;
+    if (data !== undefined) entry.data = data;
   } finally {
     object.close();
   }
-  if (wants.omap) entry.omap = readOmap(store, entry.ref);
+  if (!wants.omap) return;
+  entry.omap = readOmap(entry, store);
+  if (store.omapDamaged) entry.problem ??= 'the omap database is damaged: keys may be missing or old';
 }
 
 /** Reads what the catalog keeps of one metadata object. Faults end up in `problem` and the report. */

@@ -20,14 +20,17 @@ export interface OsdBegin {
 export interface OsdEnd {
   key: string;
   at: number;
-  /** units that are changed or gone, by segment of this OSD (in file order) */
-  dead: [segment: number, units: number[]][];
+  /**
+   * units that are changed or gone, by the segment's position in the catalog; null: all of it, since
+   * the segment is damaged and what it said was found again
+   */
+  dead: [segment: number, units: number[] | null][];
   /** the first of what could not be read or parsed; `damageCount` has them all */
   damage: Damage[];
   damageCount: number;
 }
 
-/** Which OSD a record belongs to; segments and metadata carry it in front of their payload. */
+/** What of an osdmap's record stands in front of the map's bytes. */
 export interface OsdMapRecord {
   clusterFsid: string;
   epoch: number;
@@ -36,8 +39,10 @@ export interface OsdMapRecord {
 /** An OSD's own uuid where it is known, else the next best that tells OSDs apart. */
 export function osdKey(identity: OsdIdentity, realPath: string): string {
   if (identity.osdFsid !== undefined) return identity.osdFsid;
-  if (identity.whoami === undefined) return `path:${realPath}`;
-  return `${identity.clusterFsid ?? 'unknown'}/osd.${identity.whoami}`;
+  // Two clusters both have an osd.0.
+  const { clusterFsid, whoami } = identity;
+  if (whoami === undefined || clusterFsid === undefined) return `path:${realPath}`;
+  return `${clusterFsid}/osd.${whoami}`;
 }
 
 /** The name under which people know an OSD. */

@@ -38,12 +38,10 @@ export class PrefixTable {
   }
 }
 
-/** Ids differ in their last characters. */
-const HASHED_BYTES = 10;
-
 function hash(b: Uint8Array, start: number, end: number): number {
   let h = end - start;
-  for (let i = Math.max(start, end - HASHED_BYTES); i < end; i++) h = (Math.imul(h, 31) + b[i]!) | 0;
+  // All of it: format 1 prefixes often end alike (rb.0.<id>.6b8b4567), format 2 ones begin alike.
+  for (let i = start; i < end; i++) h = (Math.imul(h, 31) + b[i]!) | 0;
   return (h ^ (h >>> 15)) >>> 0;
 }
 

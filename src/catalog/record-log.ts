@@ -13,7 +13,10 @@ import type { CatalogStorage } from '../io/ports.ts';
 
 const MAGIC = Buffer.from('rbd-salvage cat1');
 const MARK = 0x52454353;
+const MARK_BYTES = Buffer.from('SCER');
 const HEAD_BYTES = 24;
+/** Bytes read at once when looking for the next record behind damage. */
+const SEARCH_BYTES = 1 << 20;
 
 export const RECORD = {
   /** a scan began; what follows is complete only once its `scanEnd` stands */
@@ -42,6 +45,8 @@ export interface RecordEntry {
 export class RecordLog {
   readonly storage: CatalogStorage;
   readonly entries: RecordEntry[] = [];
+  /** bytes between records that belong to none, and the index of the entry behind them */
+  readonly gaps: { entry: number; at: number; length: number }[] = [];
   /** bytes at the end that belong to no whole record */
   torn = 0;
 
@@ -58,14 +63,43 @@ export class RecordLog {
   }
 
   #load(size: number): void {
-    let at = MAGIC.length;
-    while (at < size) {
-      const entry = at + HEAD_BYTES <= size ? parseHead(this.storage.read(at, HEAD_BYTES)) : undefined;
-      if (entry === undefined || entry.length > size - at - HEAD_BYTES) break;
-      this.entries.push({ ...entry, at: at + HEAD_BYTES });
-      at += HEAD_BYTES + entry.length;
+    if (size < MAGIC.length) {
+      this.torn = size;
+      return;
     }
-    this.torn = size < MAGIC.length ? size : size - at;
+    let end = MAGIC.length;
+    for (let at = end; ; ) {
+      const entry = this.#entryAt(at, size);
+      if (entry !== undefined) {
+        if (at > end) this.gaps.push({ entry: this.entries.length, at: end, length: at - end });
+        this.entries.push(entry);
+        at = entry.at + entry.length;
+        end = at;
+        continue;
+      }
+      // One bad head must not cost the OSDs behind it: on to the next record that holds.
+      const next = this.#findMark(at + 1, size);
+      if (next < 0) break;
+      at = next;
+    }
+    this.torn = size - end;
+  }
+
+  #entryAt(at: number, size: number): RecordEntry | undefined {
+    if (at + HEAD_BYTES > size) return undefined;
+    const head = parseHead(this.storage.read(at, HEAD_BYTES));
+    if (head === undefined || head.length > size - at - HEAD_BYTES) return undefined;
+    return { ...head, at: at + HEAD_BYTES };
+  }
+
+  /** Position of the next mark from `from` on, -1 when there is none. */
+  #findMark(from: number, size: number): number {
+    for (let at = from; at + HEAD_BYTES <= size; at += SEARCH_BYTES) {
+      const length = Math.min(SEARCH_BYTES + MARK_BYTES.length - 1, size - at);
+      const found = Buffer.from(this.storage.read(at, length)).indexOf(MARK_BYTES);
+      if (found >= 0) return at + found;
+    }
+    return -1;
   }
 
   /** Makes a log ready to be appended to: its magic in front, nothing torn at its end. */

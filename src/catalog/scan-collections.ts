@@ -17,15 +17,11 @@ import type {
 /** Segments that may wait to be stored before a scanner pauses. */
 const MAX_PENDING = 4;
 
-/** Makes `known` answer by path, with the index directories that each unit has. */
+/** Makes `known` answer by path. */
 function indexKnown(units: KnownUnits): (directory: string) => KnownUnit | undefined {
-  const index = new Map<string, { stamp: KnownUnit['stamp']; subdirectories: string[] }>();
+  const index = new Map<string, KnownUnit>();
   for (const [i, path] of units.paths.entries()) {
-    index.set(path, { stamp: units.stamps[i]!, subdirectories: [] });
-  }
-  for (const path of units.paths) {
-    const slash = path.lastIndexOf('/');
-    if (slash > 0) index.get(path.slice(0, slash))?.subdirectories.push(path.slice(slash + 1));
+    index.set(path, { stamp: units.stamps[i]!, subdirectories: units.subdirectories[i]! });
   }
   return (directory) => index.get(directory);
 }
@@ -64,7 +60,8 @@ export function readMetadata(task: MetadataTask): MetadataResult {
       .filter((ref) => ref.id.pool !== META_POOL)
       .map((ref) => readMetadataObject(store, ref, damage.report));
     const isPg = (o: (typeof objects)[number]) => o.ref.id.name.length === 0;
-    const fresh = newest !== undefined && newest.map.epoch > task.knownEpoch;
+    const fresh =
+      newest !== undefined && newest.map.epoch > (task.knownEpochs.get(newest.map.fsid) ?? 0);
     return {
       rbd: packMetadata(objects.filter((o) => !isPg(o))),
       pg: packMetadata(objects.filter(isPg)),

@@ -19,6 +19,8 @@ export interface ScanTask {
 export interface KnownUnits {
   paths: string[];
   stamps: UnitStamp[];
+  /** names of the units right below each */
+  subdirectories: (readonly string[])[];
 }
 
 /** A finished segment's payload; undefined: the task has posted its last. */
@@ -32,8 +34,8 @@ export interface ScanResult {
 export interface MetadataTask {
   location: OsdLocation;
   refs: ObjectRef[];
-  /** newest osdmap epoch the caller has: an older one need not be sent */
-  knownEpoch: number;
+  /** newest osdmap epoch the caller has, by cluster: an older one need not be sent */
+  knownEpochs: Map<string, number>;
 }
 
 export interface MetadataResult extends ScanResult {

@@ -5,9 +5,9 @@ import { realPath } from '../io/file-source.ts';
 import type { DeviceLanes, Progress, TaskRunner } from '../io/ports.ts';
 import type { FoundOsd } from '../store/detect.ts';
 import { listCollections } from '../store/filestore/filestore-scan.ts';
-import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
+import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-store.ts';
 import { Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
-import { osdKey, type OsdEnd } from './osd-records.ts';
+import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { pack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
 import type {
@@ -18,7 +18,7 @@ import type {
   ScanTask,
   SegmentMessage,
 } from './scan-messages.ts';
-import { Segment } from './segment.ts';
+import { Segment, type UnitEntry } from './segment.ts';
 import { Semaphore } from './semaphore.ts';
 
 export interface ScanContext {
@@ -79,7 +79,7 @@ export class CatalogScan {
   }
 
   async #scanOsd(osd: FoundOsd, key: string, known: CatalogOsd | undefined): Promise<OsdScanSummary> {
-    const name = osd.identity.whoami === undefined ? osd.location.path : `osd.${osd.identity.whoami}`;
+    const name = osdName(osd.identity, osd.location.path);
     const run = new OsdScan(known);
     this.#append(RECORD.osdBegin, pack({ key, ...osd, at: Date.now() }));
     const damage = new DamageLog();
@@ -93,7 +93,7 @@ export class CatalogScan {
       damage.report({ path: osd.location.path, reason: error });
     }
     const end: OsdEnd = {
-      ...{ key, at: Date.now(), dead: run.deadUnits() },
+      ...{ key, at: Date.now(), dead: run.deadUnits(error === undefined) },
       ...{ damage: damage.kept, damageCount: damage.count },
     };
     this.#catalog.log.storage.sync();
@@ -145,11 +145,12 @@ export class CatalogScan {
         Atomics.notify(counter, 0);
       });
     });
-    stored.catch(() => {}); // awaited below, unless the task itself fails first
-    const task: ScanTask = { location, collections, known: run.knownUnits(), port: port2, pending };
+    const known = run.knownUnits(collections);
+    const task: ScanTask = { location, collections, known, port: port2, pending };
     try {
-      const result = await this.#context.runner.run<ScanResult>('scan', task, [port2]);
-      await stored;
+      // Both at once: a task whose segments cannot be stored waits for ever.
+      const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
+      const [result] = await Promise.all([scanned, stored]);
       return result;
     } finally {
       port1.close();
@@ -160,13 +161,13 @@ export class CatalogScan {
   #storeSegment(key: string, segment: Uint8Array): Segment {
     const entry = this.#catalog.log.append(RECORD.segment, owned(key, segment));
     const at = entry.at + entry.length - segment.length;
-    return new Segment((from, n) => this.#catalog.log.storage.read(at + from, n), segment.length);
+    const read = (from: number, n: number) => this.#catalog.log.storage.read(at + from, n);
+    return new Segment(read, segment.length, entry.at);
   }
 
   async #readMetadata(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
     const refs = run.namedRefs();
-    const knownEpoch = Math.max(0, ...this.#newestMap.values());
-    const task: MetadataTask = { location, refs, knownEpoch };
+    const task: MetadataTask = { location, refs, knownEpochs: this.#newestMap };
     const result = await this.#device(location).gate.use(() =>
       this.#context.runner.run<MetadataResult>('metadata', task),
     );
@@ -189,56 +190,97 @@ function split(collections: string[], readers: number): string[][] {
   return batches;
 }
 
+const binary = (path: Uint8Array): string => Buffer.from(path).toString('latin1');
+
 /** One OSD during a scan: what earlier scans know of it, and what this one has found. */
 class OsdScan {
-  readonly #earlier: Segment[];
+  readonly #earlier: Segment[] = [];
   readonly #fresh: Segment[] = [];
+  /** segments of earlier scans that are damaged: their directories are listed again */
+  readonly #lost: number[];
 
   constructor(known: CatalogOsd | undefined) {
-    this.#earlier = known?.segments ?? [];
+    this.#lost = [...(known?.lost ?? [])];
+    for (const segment of known?.segments ?? []) {
+      try {
+        segment.verify();
+        this.#earlier.push(segment);
+      } catch (error) {
+        if (!isSourceFault(error)) throw error;
+        this.#lost.push(segment.position);
+      }
+    }
   }
 
   add(segment: Segment): void {
     this.#fresh.push(segment);
   }
 
-  /** Live units of earlier scans; a later segment's word on a directory replaces an earlier one's. */
-  knownUnits(): KnownUnits | undefined {
+  /**
+   * Live units of earlier scans in some collections. A later segment's word on a directory replaces
+   * an earlier one's, unless the later scan could not read it.
+   */
+  knownUnits(collections: readonly string[]): KnownUnits | undefined {
     if (this.#earlier.length === 0) return undefined;
-    const byPath = new Map<string, KnownUnits['stamps'][number]>();
+    const wanted = new Set(collections);
+    const byPath = new Map<string, UnitEntry>();
     for (const segment of this.#earlier) {
-      for (const [i, [path, ino, mtimeNs, ctimeNs]] of segment.units.entries()) {
-        if (segment.dead.has(i)) continue;
-        byPath.set(Buffer.from(path).toString('latin1'), { ino, mtimeNs, ctimeNs });
+      for (const [i, unit] of segment.units.entries()) {
+        const path = binary(unit[0]);
+        if (segment.dead.has(i) || !wanted.has(path.split('/', 1)[0]!)) continue;
+        if (!isUnreadable({ mtimeNs: unit[2] }) || !byPath.has(path)) byPath.set(path, unit);
       }
     }
-    return { paths: [...byPath.keys()], stamps: [...byPath.values()] };
+    const units = [...byPath.values()];
+    return {
+      paths: [...byPath.keys()],
+      stamps: units.map(([, ino, mtimeNs, ctimeNs]) => ({ ino, mtimeNs, ctimeNs })),
+      subdirectories: units.map((unit) => unit[6]),
+    };
   }
 
-  /** What this scan found changed or gone, by segment. */
-  deadUnits(): OsdEnd['dead'] {
+  /** Which paths this scan found unchanged, could not read, or listed. */
+  #outcome(): { kept: Set<string>; listed: Set<string> } {
     const kept = new Set<string>();
+    const listed = new Set<string>();
     for (const segment of this.#fresh) {
-      for (const path of segment.kept()) kept.add(Buffer.from(path).toString('latin1'));
-    }
-    const dead: OsdEnd['dead'] = [];
-    for (let s = this.#earlier.length - 1; s >= 0; s--) {
-      const segment = this.#earlier[s]!;
-      const units: number[] = [];
-      for (const [i, [path]] of segment.units.entries()) {
-        // Deleted from the set: only the newest segment that has an unchanged unit keeps it.
-        const alive = !segment.dead.has(i) && kept.delete(Buffer.from(path).toString('latin1'));
-        if (!alive) units.push(i);
+      for (const path of segment.kept()) kept.add(binary(path));
+      for (const [path, , mtimeNs] of segment.units) {
+        // What was in it is lost with it only where no earlier scan could read it.
+        (isUnreadable({ mtimeNs }) ? kept : listed).add(binary(path));
       }
-      for (const unit of units) segment.dead.add(unit);
-      if (units.length > 0) dead.push([s, units]);
+    }
+    return { kept, listed };
+  }
+
+  /**
+   * Which units of earlier scans count no more, by segment.
+   * @param complete false: this scan failed half-way, so what it has not come to still stands
+   */
+  deadUnits(complete: boolean): OsdEnd['dead'] {
+    const { kept, listed } = this.#outcome();
+    const taken = new Set<string>();
+    const stands = ([unit, , mtimeNs]: UnitEntry): boolean => {
+      const path = binary(unit);
+      if (isUnreadable({ mtimeNs })) return !complete && !listed.has(path) && !kept.has(path);
+      // Only the newest segment that knows an unchanged unit keeps it.
+      if (taken.has(path)) return false;
+      taken.add(path);
+      return complete ? kept.has(path) : !listed.has(path);
+    };
+    const dead: OsdEnd['dead'] = this.#lost.map((position) => [position, null]);
+    for (const segment of this.#earlier.toReversed()) {
+      for (const [i, unit] of segment.units.entries()) {
+        if (!segment.dead.has(i) && !stands(unit)) segment.dead.add(i);
+      }
+      if (segment.dead.size > 0) dead.push([segment.position, [...segment.dead]]);
     }
     return dead;
   }
 
   /** Every named object of live units, where it lies. */
   namedRefs(): ObjectRef[] {
-    this.deadUnits();
+    this.deadUnits(true);
     return [...this.#earlier, ...this.#fresh].flatMap((segment) =>
       segment.named().map(({ id, fileName, unit }) => ({
         id,
@@ -248,12 +290,16 @@ class OsdScan {
     );
   }
 
+  /** What is in the live units. */
   totals(): { objects: number; others: number } {
     let objects = 0;
     let others = 0;
-    for (const { head } of [...this.#earlier, ...this.#fresh]) {
-      objects += head.objects;
-      others += head.others;
+    for (const segment of [...this.#earlier, ...this.#fresh]) {
+      for (const [i, unit] of segment.units.entries()) {
+        if (segment.dead.has(i)) continue;
+        objects += unit[4];
+        others += unit[5];
+      }
     }
     return { objects, others };
   }

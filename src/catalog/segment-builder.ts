@@ -1,5 +1,6 @@
 import type { ObjectId, ObjectSink, UnitStamp } from '../store/object-store.ts';
 import { cephCrc32c } from '../bytes/crc32c.ts';
+import { isCanonicalField } from '../store/filestore/object-filename.ts';
 import { packColumn } from './columns.ts';
 import { pack } from './packing.ts';
 import { PrefixTable } from './prefix-table.ts';
@@ -9,6 +10,8 @@ import type { GroupEntry, NamedEntry, SegmentHead, UnitEntry } from './segment.t
 /** Rows of one segment: 20 bytes each while it grows, and as much again while it is packed. */
 export const SEGMENT_ROWS = 1 << 19;
 const NAMED_LIMIT = 1 << 16;
+/** length and checksum of the head */
+const LEAD = 8;
 const MAX_OBJECT_NO = 0xffffffff;
 const MAX_SNAP = 0xfffffff0;
 
@@ -22,7 +25,7 @@ interface Counters {
  * kept as columns, everything else as entries. A unit never spans two segments.
  */
 export class SegmentBuilder implements ObjectSink {
-  readonly #flush: (segment: Uint8Array, units: number) => void;
+  readonly #flush: (segment: Uint8Array, objects: number) => void;
   readonly #rows = new RowChunks();
   #tables = new Map<string, { table: PrefixTable; ids: number[] }>();
   #groups: { prefix: Buffer; tail: Buffer }[] = [];
@@ -30,25 +33,31 @@ export class SegmentBuilder implements ObjectSink {
   #kept: Buffer[] = [];
   #named: NamedEntry[] = [];
   #counters: Counters = { objects: 0, others: 0 };
+  /** the counters when the current unit began */
+  #before: Counters = { objects: 0, others: 0 };
 
   // Memo of the last tail: it is the same for a whole collection.
   #tail: Buffer = Buffer.alloc(0);
   #current: { table: PrefixTable; ids: number[] } | undefined;
 
-  /** @param flush takes each finished segment's payload, and the number of units in it */
-  constructor(flush: (segment: Uint8Array, units: number) => void) {
+  /** @param flush takes each finished segment's payload, and the number of objects in it */
+  constructor(flush: (segment: Uint8Array, objects: number) => void) {
     this.#flush = flush;
   }
 
   beginUnit(path: Uint8Array): void {
-    this.#units.push([path, 0n, 0n, 0n]);
+    this.#units.push([path, 0n, 0n, 0n, 0, 0, []]);
+    this.#before = { ...this.#counters };
   }
 
-  endUnit({ ino, mtimeNs, ctimeNs }: UnitStamp): void {
+  endUnit({ ino, mtimeNs, ctimeNs }: UnitStamp, subdirectories: readonly string[]): void {
     const unit = this.#units[this.#units.length - 1]!;
     unit[1] = ino;
     unit[2] = mtimeNs;
     unit[3] = ctimeNs;
+    unit[4] = this.#counters.objects - this.#before.objects;
+    unit[5] = this.#counters.others - this.#before.others;
+    unit[6] = subdirectories;
     if (this.#rows.length >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
   }
 
@@ -80,8 +89,9 @@ export class SegmentBuilder implements ObjectSink {
     const { table, ids } = this.#tableFor(b, tailStart, tailEnd);
     let local = table.find(b, prefixStart, prefixEnd);
     if (local < 0) {
-      // An unescaped underscore would be the locator key's: not the canonical form.
-      if (b.subarray(prefixStart, prefixEnd).includes(0x5f)) return false;
+      // An unescaped underscore would be the locator key's; an escape that no Ceph writes could not
+      // be undone. Neither is the canonical form.
+      if (!isCanonicalField(b.subarray(prefixStart, prefixEnd))) return false;
       local = table.add(b, prefixStart, prefixEnd);
       ids.push(this.#groups.push({ prefix: table.prefixes[local]!, tail: this.#tail }) - 1);
     }
@@ -109,8 +119,7 @@ export class SegmentBuilder implements ObjectSink {
   /** Hands out what has been gathered as a segment, if there is anything. */
   finish(): void {
     if (this.#units.length === 0 && this.#kept.length === 0) return;
-    const units = this.#units.length;
-    this.#flush(this.#pack(), units);
+    this.#flush(this.#pack(), this.#counters.objects);
     this.#rows.clear();
     this.#tables = new Map();
     this.#current = undefined;
@@ -138,10 +147,17 @@ export class SegmentBuilder implements ObjectSink {
       named: place(pack(this.#named)),
     };
     const packed = pack(head);
-    const lead = Buffer.alloc(8);
+    const lead = Buffer.alloc(LEAD);
     lead.writeUInt32LE(packed.length);
     lead.writeUInt32LE(cephCrc32c(0, packed), 4);
-    return Buffer.concat([lead, packed, ...blobs]);
+    // Memory of its own: pieces of Node's buffer pool cannot be transferred to another thread.
+    const out = new Uint8Array(LEAD + packed.length + at);
+    let to = 0;
+    for (const part of [lead, packed, ...blobs]) {
+      out.set(part, to);
+      to += part.length;
+    }
+    return out;
   }
 
   #packGroups(place: (bytes: Uint8Array) => { at: number; length: number; crc: number }): GroupEntry[] {

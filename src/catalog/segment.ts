@@ -30,8 +30,16 @@ export type GroupEntry = [
   ...columns: number[],
 ];
 
-/** path below the store's data path, then its stamp */
-export type UnitEntry = [path: Uint8Array, ino: bigint, mtimeNs: bigint, ctimeNs: bigint];
+/** path below the store's data path, its stamp, what was found in it, names of the units right below */
+export type UnitEntry = [
+  path: Uint8Array,
+  ino: bigint,
+  mtimeNs: bigint,
+  ctimeNs: bigint,
+  objects: number,
+  others: number,
+  subdirectories: readonly string[],
+];
 
 export type NamedEntry = [
   pool: number,
@@ -75,6 +83,8 @@ const LEAD = 8;
 /** A segment of an open catalog: its head is in memory, everything else is read when asked for. */
 export class Segment {
   readonly head: SegmentHead;
+  /** where its record stands in the catalog: what tells segments apart */
+  readonly position: number;
   readonly #read: ReadAt;
   readonly #blobs: number;
   #units: UnitEntry[] | undefined;
@@ -82,7 +92,9 @@ export class Segment {
   readonly dead = new Set<number>();
 
   /** @throws CORRUPT when the head fails its checksum */
-  constructor(read: ReadAt, payloadLength: number) {
+  constructor(read: ReadAt, payloadLength: number, position: number) {
+    this.position = position;
+    if (payloadLength < LEAD) throw corruptError('catalog: segment head is cut short');
     const lead = Buffer.from(read(0, LEAD));
     const length = lead.readUInt32LE();
     if (length > payloadLength - LEAD) throw corruptError('catalog: segment head is cut short');
@@ -104,6 +116,13 @@ export class Segment {
   get units(): UnitEntry[] {
     this.#units ??= unpack<UnitEntry[]>(this.#blob(this.head.units, 'units'), 'units');
     return this.#units;
+  }
+
+  /** Reads all of it. @throws CORRUPT when a part fails its checksum */
+  verify(): void {
+    const { units, kept, named, groups } = this.head;
+    for (const extent of [units, kept, named]) this.#blob(extent, 'entries');
+    for (const [, , , at, length, crc] of groups) this.#blob({ at, length, crc }, 'rows');
   }
 
   kept(): Uint8Array[] {

@@ -16,6 +16,14 @@ export interface SourceOptions {
   jobs?: number;
 }
 
+/** Names an image without a spec. */
+export interface ImageOptions {
+  pool?: string;
+  namespace?: string;
+  id?: string;
+  snap?: string;
+}
+
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) < 1) {
     throw new InvalidArgumentError('It must be a whole number from 1 on.');
@@ -54,3 +62,10 @@ export const addSourceOptions = (command: Command): Command =>
   addOsdOption(command)
     .option('--catalog <file>', 'a catalog made by scan; may be repeated', gather)
     .option('--cluster <fsid>', 'the cluster meant, where there are several');
+
+export const addImageOptions = (command: Command): Command =>
+  command
+    .option('-p, --pool <pool>', 'pool name, or number where no map survived')
+    .option('--namespace <name>', 'namespace within the pool')
+    .option('--id <id>', 'the image of this id or data prefix (with --pool)')
+    .option('--snap <name>', 'a snapshot of the image');

@@ -1,9 +1,8 @@
 import { corruptError, type SalvageError, unsupportedError } from '../errors/salvage-error.ts';
-import type { Field } from './galois.ts';
 import { type Kernel, sharedKernel } from './kernel.ts';
-import { applyMap, type LinearMap, linearMap } from './linear-map.ts';
+import { applyMap } from './linear-map.ts';
 import { type CodeLayout, codeLayout, type Profile } from './profile.ts';
-import { type Parity, solve } from './solve.ts';
+import { makeRecipe, type Recipe } from './recipe.ts';
 
 /** Erasure-coded objects: which shards to read, and missing ones from others. */
 
@@ -42,107 +41,11 @@ export interface ErasureCode {
   ): void;
 }
 
-/** What to read for some shards, and what to do with it. */
-interface Recipe {
-  /** the wanted shards that are available, and the sources */
-  read: number[];
-  /** shards that the missing ones are made of, in the order of the map's columns */
-  sources: number[];
-  missing: number[];
-  map: LinearMap;
-}
-
 const structure = 'erasure-coded object';
 /** Sets of lost shards that are remembered; few are met in one cluster. */
 const KEPT_RECIPES = 64;
-
-/** A shard as a sum of shards that are there: the factor of each. */
-type Combination = Map<number, number>;
-
-function addMultiple(field: Field, sum: Combination, by: Combination, factor: number): void {
-  for (const [shard, coefficient] of by) {
-    const value = ((sum.get(shard) ?? 0) ^ field.multiply(factor, coefficient)) >>> 0;
-    if (value === 0) sum.delete(shard);
-    else sum.set(shard, value);
-  }
-}
-
-/** Data chunks that a parity shard is made of. With lrc the local parities have few. */
-const weight = ({ row }: Parity): number => row.filter((element) => element !== 0).length;
-
-/** Every data chunk as a sum of available shards; undefined: it is lost. */
-function dataCombinations(
-  { field, dataShards, parities }: CodeLayout,
-  available: ReadonlySet<number>,
-): (Combination | undefined)[] {
-  const missing = [...dataShards.keys()].filter((chunk) => !available.has(dataShards[chunk]!));
-  const candidates = parities.filter(({ shard }) => available.has(shard));
-  candidates.sort((a, b) => weight(a) - weight(b));
-  const solution = solve(field, candidates, missing);
-
-  // What a parity says of the missing chunks, once those that are there are taken out of it.
-  const remainders = solution.parities.map(({ shard, row }) => {
-    const present = dataShards.flatMap((data, chunk): [number, number][] =>
-      row[chunk] !== 0 && available.has(data) ? [[data, row[chunk]!]] : [],
-    );
-    return new Map([[shard, 1], ...present]);
-  });
-  return dataShards.map((shard, chunk) => {
-    if (available.has(shard)) return new Map([[shard, 1]]);
-    const factors = solution.factors[missing.indexOf(chunk)];
-    if (factors === undefined) return undefined;
-    const sum: Combination = new Map();
-    for (const [i, remainder] of remainders.entries()) {
-      if (factors[i] !== 0) addMultiple(field, sum, remainder, factors[i]!);
-    }
-    return sum;
-  });
-}
-
-/** A wanted shard that is not there as a sum of those that are; undefined: it cannot be had. */
-function combinationOf(
-  { field, dataShards, parities }: CodeLayout,
-  data: readonly (Combination | undefined)[],
-  shard: number,
-): Combination | undefined {
-  const chunk = dataShards.indexOf(shard);
-  if (chunk >= 0) return data[chunk];
-  const row = parities.find((parity) => parity.shard === shard)?.row;
-  if (row === undefined) return undefined;
-  const sum: Combination = new Map();
-  for (const [j, coefficient] of row.entries()) {
-    if (coefficient === 0) continue;
-    const part = data[j];
-    if (part === undefined) return undefined;
-    addMultiple(field, sum, part, coefficient);
-  }
-  return sum;
-}
-
-function makeRecipe(
-  layout: CodeLayout,
-  available: ReadonlySet<number>,
-  want: readonly number[],
-): Recipe | undefined {
-  const missing = want.filter((shard) => !available.has(shard));
-  const data = missing.length > 0 ? dataCombinations(layout, available) : [];
-  const combinations: Combination[] = [];
-  for (const shard of missing) {
-    const combination = combinationOf(layout, data, shard);
-    if (combination === undefined) return undefined;
-    combinations.push(combination);
-  }
-  const ascending = (shards: Iterable<number>): number[] =>
-    [...new Set(shards)].sort((a, b) => a - b);
-  const sources = ascending(combinations.flatMap((combination) => [...combination.keys()]));
-  const coefficients = combinations.map((c) => sources.map((shard) => c.get(shard) ?? 0));
-  return {
-    read: ascending([...sources, ...want.filter((shard) => available.has(shard))]),
-    sources,
-    missing,
-    map: linearMap(layout.field, coefficients, layout.packetSize),
-  };
-}
+/** Four bytes each: absurd profiles have long recipes. */
+const KEPT_STEPS = 2 ** 22;
 
 function shortageOf(layout: CodeLayout, available: ReadonlySet<number>): SalvageError {
   const { k, shardCount, unsupported } = layout;
@@ -151,11 +54,12 @@ function shortageOf(layout: CodeLayout, available: ReadonlySet<number>): Salvage
   const data = { structure, expected: `${k} shards`, found };
   if (unsupported !== undefined && ids.length >= k) {
     return unsupportedError(
-      `${structure}: ${found} and the parity of ${unsupported} is not supported`,
+      `${structure}: ${found}, and the parity of ${unsupported} is not supported`,
       data,
     );
   }
-  return corruptError(`${structure}: ${found}, ${k} needed`, data);
+  const why = ids.length < k ? `${k} needed` : 'which do not determine the others';
+  return corruptError(`${structure}: ${found}, ${why}`, data);
 }
 
 /** The common length of the shards that are read. */
@@ -200,15 +104,22 @@ function passOn(out: Map<number, Uint8Array>, shard: number, bytes: Uint8Array):
   else out.set(shard, bytes);
 }
 
-/** Remembers answers, forgetting all when there are too many. */
-function remember<Value>(make: (available: ReadonlySet<number>, want: readonly number[]) => Value) {
-  const kept = new Map<string, { value: Value }>();
-  return (available: ReadonlySet<number>, want: readonly number[]): Value => {
+/** Remembers recipes: an object needs the one that its neighbour needed. */
+function recipeBook(layout: CodeLayout) {
+  const kept = new Map<string, { recipe: Recipe | undefined }>();
+  let steps = 0;
+  return (available: ReadonlySet<number>, want: readonly number[]): Recipe | undefined => {
     const key = `${[...available].sort((a, b) => a - b)}>${want}`;
-    const known = kept.get(key) ?? { value: make(available, want) };
-    if (kept.size >= KEPT_RECIPES) kept.clear();
-    kept.set(key, known);
-    return known.value;
+    const known = kept.get(key);
+    if (known !== undefined) return known.recipe;
+    if (kept.size >= KEPT_RECIPES || steps >= KEPT_STEPS) {
+      kept.clear();
+      steps = 0;
+    }
+    const recipe = makeRecipe(layout, available, want);
+    steps += recipe?.map.steps.length ?? 0;
+    kept.set(key, { recipe });
+    return recipe;
   };
 }
 
@@ -223,7 +134,7 @@ export function erasureCode(profile: Profile, kernel: Kernel = sharedKernel()): 
   const layout = codeLayout(profile);
   const { k, shardCount, dataShards, unsupported, field, packetSize } = layout;
   const unit = packetSize === undefined ? field.w / 8 : field.w * packetSize;
-  const recipeFor = remember((available, want) => makeRecipe(layout, available, want));
+  const recipeFor = recipeBook(layout);
 
   return {
     k,

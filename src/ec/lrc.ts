@@ -9,6 +9,9 @@ interface Layer {
   profile: Map<string, string>;
 }
 
+/** Far above what anybody has: one for each shard would be 128. */
+const MAX_LAYERS = 128;
+
 /** A layer's own parameters: an object, or text that is JSON or `name=value` words. */
 function parameters(value: unknown): Map<string, string> {
   if (typeof value === 'object' && value !== null) {
@@ -43,7 +46,8 @@ function layerOf(value: unknown, shardCount: number): Layer {
 function parseLayers(text: string, shardCount: number): Layer[] {
   try {
     const layers: unknown = JSON.parse(text.replace(/,(?=\s*\])/g, ''));
-    return Array.isArray(layers) ? layers.map((layer) => layerOf(layer, shardCount)) : [];
+    if (!Array.isArray(layers) || layers.length > MAX_LAYERS) return [];
+    return layers.map((layer) => layerOf(layer, shardCount));
   } catch {
     return [];
   }
@@ -58,6 +62,32 @@ function codedLayers(layers: Layer[], shardCount: number): Layer[] {
     ({ data, coding }) => new Set([...data, ...coding]).size === shardCount,
   );
   return layers.slice(Math.max(0, first));
+}
+
+/**
+ * The layers that stand for k, m and l: a global one, and groups of l chunks, each followed by its
+ * own parity. Undefined when that does not come out even.
+ */
+export function layersOfKml(
+  k: number,
+  m: number,
+  l: number,
+): { mapping: string; layers: string } | undefined {
+  const groups = (k + m) / l;
+  if (![groups, k / groups, m / groups].every(Number.isInteger)) return undefined;
+  const group = (coding: string): string => 'D'.repeat(k / groups) + coding.repeat(m / groups);
+  const local = (own: number): string =>
+    Array.from({ length: groups }, (_, i) =>
+      i === own ? `${'D'.repeat(l)}c` : '_'.repeat(l + 1),
+    ).join('');
+  const maps = [
+    `${group('c')}_`.repeat(groups),
+    ...Array.from({ length: groups }, (_, i) => local(i)),
+  ];
+  return {
+    mapping: `${group('_')}_`.repeat(groups),
+    layers: JSON.stringify(maps.map((map) => [map, ''])),
+  };
 }
 
 /** The sum of `rows`, each times its coefficient; undefined when one of them is not known. */

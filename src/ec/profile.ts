@@ -1,8 +1,15 @@
-import { corruptError, unsupportedError } from '../errors/salvage-error.ts';
-import * as coding from './coding-matrix.ts';
+import { corruptError, SalvageError, unsupportedError } from '../errors/salvage-error.ts';
+import type { Matrix } from './coding-matrix.ts';
 import { type Field, galoisField } from './galois.ts';
-import { layeredParities } from './lrc.ts';
+import { layeredParities, layersOfKml } from './lrc.ts';
 import type { Parity } from './solve.ts';
+import {
+  DEFAULT_TECHNIQUE,
+  dataOnlyDefaults,
+  isTechniquePlugin,
+  type Technique,
+  techniqueOf,
+} from './techniques.ts';
 
 /** Erasure code profiles. See docs/formats/erasure-code.md, "Profiles". */
 
@@ -50,50 +57,6 @@ function integer(
   });
 }
 
-/** What a technique needs: defaults of absent values, and its parity rows. */
-interface Technique {
-  k: number;
-  m: number;
-  w?: readonly number[];
-  packets?: true;
-  /** m, whatever the profile says */
-  fixedM?: number;
-  /** fewer than m rows: the rest is not known here */
-  rows(field: Field, k: number, m: number): coding.Matrix;
-}
-
-const WORD_SIZES = [8, 16, 32];
-/** jerasure's RAID 6 bit matrices: P is the exclusive or in all of them, Q is not known here. */
-const RAID6_BIT_MATRIX: Technique = {
-  k: 2,
-  m: 2,
-  fixedM: 2,
-  rows: (field, k) => coding.raid6(field, k).slice(0, 1),
-};
-
-/** Defaults are those of the plugins' sources (ErasureCodeJerasure.h, ErasureCodeIsa.h, ...). */
-const TECHNIQUES: Readonly<Record<string, Readonly<Record<string, Technique>>>> = {
-  jerasure: {
-    reed_sol_van: { k: 7, m: 3, w: WORD_SIZES, rows: coding.jerasureVandermonde },
-    reed_sol_r6_op: { k: 7, m: 2, w: WORD_SIZES, fixedM: 2, rows: coding.raid6 },
-    cauchy_orig: { k: 7, m: 3, packets: true, rows: coding.jerasureCauchy },
-    cauchy_good: { k: 7, m: 3, packets: true, rows: coding.jerasureCauchyGood },
-    liberation: RAID6_BIT_MATRIX,
-    blaum_roth: RAID6_BIT_MATRIX,
-    liber8tion: RAID6_BIT_MATRIX,
-  },
-  isa: {
-    reed_sol_van: { k: 7, m: 3, w: [8], rows: coding.isaVandermonde },
-    cauchy: { k: 7, m: 3, w: [8], rows: coding.isaCauchy },
-  },
-};
-
-/** Plugins whose data chunks lie in the clear, but whose parity is not known here. */
-const DATA_ONLY: Readonly<Record<string, { k: number; m: number }>> = {
-  shec: { k: 4, m: 3 },
-  clay: { k: 4, m: 2 },
-};
-
 const range = (from: number, to: number): number[] =>
   Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 
@@ -136,7 +99,10 @@ function withMapping(layout: CodeLayout, mapping: string): CodeLayout {
   const { data } = positions(mapping);
   if (mapping.length !== layout.shardCount || data.length !== layout.k) return layout;
   if (data.every((shard, chunk) => shard === chunk)) return layout;
-  return { ...dataOnly(layout.k, layout.shardCount - layout.k, 'a mapping'), dataShards: data };
+  return {
+    ...dataOnly(layout.k, layout.shardCount - layout.k, 'a pool with a mapping'),
+    dataShards: data,
+  };
 }
 
 function fieldOf(profile: Profile, { w: allowed }: Technique, shards: number): Field {
@@ -149,10 +115,10 @@ function fieldOf(profile: Profile, { w: allowed }: Technique, shards: number): F
 }
 
 function techniqueLayout(profile: Profile, plugin: string, name: string): CodeLayout {
-  const technique = TECHNIQUES[plugin]?.[name];
+  const technique = techniqueOf(plugin, name);
   if (technique === undefined) {
     const { k, m } = counts(profile, { k: 7, m: 3 });
-    return dataOnly(k, m, `technique ${name} of plugin ${plugin}`);
+    return dataOnly(k, m, `technique ${name}`);
   }
   const { k, m } = counts(profile, technique);
   const known = technique.w !== undefined || technique.packets === true;
@@ -169,38 +135,25 @@ function techniqueLayout(profile: Profile, plugin: string, name: string): CodeLa
   };
 }
 
-/** Local parities of k, m, l: the chunks are groups of l, each followed by its own parity. */
-function layersOfKml(profile: Profile, l: number): { mapping: string; layers: string } {
+function kmlLayers(profile: Profile, l: number): { mapping: string; layers: string } {
   const { k, m } = counts(profile, { k: 0, m: 0 });
-  const groups = (k + m) / l;
-  if (![groups, k / groups, m / groups].every(Number.isInteger)) {
-    throw corruptError(`${structure}: k=${k} m=${m} l=${l} do not make equal groups`, {
-      structure,
-    });
-  }
-  const group = (coding: string): string => 'D'.repeat(k / groups) + coding.repeat(m / groups);
-  const local = (i: number): string =>
-    range(0, groups)
-      .map((j) => (i === j ? `${'D'.repeat(l)}c` : '_'.repeat(l + 1)))
-      .join('');
-  const layers = [`${group('c')}_`.repeat(groups), ...range(0, groups).map(local)];
-  return {
-    mapping: `${group('_')}_`.repeat(groups),
-    layers: JSON.stringify(layers.map((layer) => [layer, ''])),
-  };
+  const layers = layersOfKml(k, m, l);
+  if (layers !== undefined) return layers;
+  throw corruptError(`${structure}: k=${k} m=${m} l=${l} do not make equal groups`, { structure });
 }
 
 function lrcLayout(profile: Profile): CodeLayout {
-  const l = integer(profile, 'l', 0, { min: 1, max: MAX_SHARDS });
+  // The monitor writes -1 for what is not given.
+  const l = profile.get('l') === '-1' ? 0 : integer(profile, 'l', 0, { min: 1, max: MAX_SHARDS });
   const { mapping, layers } =
     l > 0
-      ? layersOfKml(profile, l)
+      ? kmlLayers(profile, l)
       : { mapping: profile.get('mapping') ?? '', layers: profile.get('layers') ?? '' };
   const { data, others } = positions(mapping);
   if (data.length === 0 || mapping.length > MAX_SHARDS) {
     throw corruptError(`${structure}: mapping=${mapping.slice(0, 200)}`, { structure });
   }
-  const parities = layeredParities(layers, data, mapping.length, (layer) => wordLayout(layer));
+  const parities = layeredParities(layers, data, mapping.length, byteMatrix);
   return {
     ...dataOnly(data.length, others.length, ''),
     dataShards: data,
@@ -212,18 +165,24 @@ function lrcLayout(profile: Profile): CodeLayout {
   };
 }
 
-/** The parity rows of a layer, when it is coded byte by byte as all others. */
-function wordLayout(layer: Profile): coding.Matrix | undefined {
-  const plugin = layer.get('plugin') ?? 'jerasure';
-  if (TECHNIQUES[plugin] === undefined) return undefined;
-  const layout = plainLayout(layer, plugin);
-  const simple = layout.unsupported === undefined && layout.packetSize === undefined;
-  return simple && layout.field.w === 8 ? layout.parities.map(({ row }) => row) : undefined;
+/** The parity rows of a layer, when it is coded byte by byte and makes sense. */
+function byteMatrix(layer: Profile): Matrix | undefined {
+  const plugin = layer.get('plugin') || 'jerasure';
+  const technique = techniqueOf(plugin, layer.get('technique') || DEFAULT_TECHNIQUE);
+  if (technique === undefined || technique.packets === true) return undefined;
+  try {
+    const layout = plainLayout(layer, plugin);
+    const simple = layout.unsupported === undefined && layout.field.w === 8;
+    return simple ? layout.parities.map(({ row }) => row) : undefined;
+  } catch (error) {
+    // The data shards can be read without.
+    if (error instanceof SalvageError) return undefined;
+    throw error;
+  }
 }
 
 function plainLayout(profile: Profile, plugin: string): CodeLayout {
-  // The monitor completes profiles; what it puts in for a missing technique is this.
-  const layout = techniqueLayout(profile, plugin, profile.get('technique') || 'reed_sol_van');
+  const layout = techniqueLayout(profile, plugin, profile.get('technique') || DEFAULT_TECHNIQUE);
   return withMapping(layout, profile.get('mapping') ?? '');
 }
 
@@ -234,11 +193,11 @@ function plainLayout(profile: Profile, plugin: string): CodeLayout {
 export function codeLayout(profile: Profile): CodeLayout {
   const plugin = profile.get('plugin') || 'jerasure';
   if (plugin === 'lrc') return lrcLayout(profile);
-  const known = DATA_ONLY[plugin];
-  if (known !== undefined) {
-    const { k, m } = counts(profile, known);
+  const defaults = dataOnlyDefaults(plugin);
+  if (defaults !== undefined) {
+    const { k, m } = counts(profile, defaults);
     return withMapping(dataOnly(k, m, `plugin ${plugin}`), profile.get('mapping') ?? '');
   }
-  if (TECHNIQUES[plugin] !== undefined) return plainLayout(profile, plugin);
+  if (isTechniquePlugin(plugin)) return plainLayout(profile, plugin);
   throw unsupportedError(`${structure}: plugin ${plugin}`, { structure, found: plugin });
 }

@@ -100,6 +100,7 @@ export class ImageIndex {
       name: known ?? textToName(id),
       named: known !== undefined,
       headless: false,
+      guesses: [],
       problems: [...header.problems],
     });
   }
@@ -114,6 +115,7 @@ export class ImageIndex {
       named: true,
       trash: undefined,
       headless: false,
+      guesses: [],
       problems: [],
     });
   }

@@ -20,6 +20,8 @@ export interface Image {
   trash: TrashedImage | undefined;
   /** found by its data objects alone: everything in `header` is a guess */
   headless: boolean;
+  /** what was guessed, and from what evidence */
+  guesses: string[];
   problems: string[];
 }
 

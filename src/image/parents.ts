@@ -10,7 +10,10 @@ export interface NamedParent {
   namespace: string;
   image: string;
   snapshot: string;
+  /** a removed snapshot that clones still need has a uuid for a name, as `rbd info` prints it */
+  rawSnapshot: string;
   id: string;
+  trash: boolean;
   /** bytes of the child that its parent shows through */
   overlap: number;
 }
@@ -40,7 +43,9 @@ export function parentOf(image: Image, snapshot: Snapshot | undefined): NamedPar
     namespace: nameToText(link.namespace),
     image: parent === undefined ? link.imageId : nameToText(parent.name),
     snapshot: snap === undefined ? snapText : nameToText(snapshotName(snap)),
+    rawSnapshot: snap === undefined ? snapText : nameToText(snap.name),
     id: link.imageId,
+    trash: parent?.trash !== undefined,
     overlap: link.overlap,
   };
 }

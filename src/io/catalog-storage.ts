@@ -43,11 +43,19 @@ class FileStorage implements CatalogStorage {
     }
     const out = Buffer.allocUnsafe(length);
     for (let done = 0; done < length; ) {
-      const n = readSync(this.#fd, out, done, length - done, position + done);
+      const n = this.#readSome(out, done, position + done);
       if (n === 0) throw sourceIoError(`${this.path}: cut short`, { path: this.path, offset: position });
       done += n;
     }
     return out;
+  }
+
+  #readSome(out: Uint8Array, at: number, position: number): number {
+    try {
+      return readSync(this.#fd, out, at, out.length - at, position);
+    } catch (error) {
+      throw asSourceError(error, 'cannot read catalog', this.path, position);
+    }
   }
 
   append(bytes: Uint8Array): void {
@@ -62,7 +70,11 @@ class FileStorage implements CatalogStorage {
   }
 
   truncate(size: number): void {
-    ftruncateSync(this.#fd, size);
+    try {
+      ftruncateSync(this.#fd, size);
+    } catch (error) {
+      throw destinationFailure(error, 'write', this.path);
+    }
     this.#size = size;
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { DeviceLanes } from './ports.ts';
+import { asSourceError } from './source-errors.ts';
 
 /** Linux's dev_t as `stat` gives it, split as sys/sysmacros.h does. */
 const major = (dev: number): number => ((dev >> 8) & 0xfff) | (Math.floor(dev / 2 ** 32) & ~0xfff);
@@ -19,12 +20,20 @@ function isRotational(dev: number): boolean {
   return false;
 }
 
+function deviceOf(path: string): number {
+  try {
+    return statSync(path).dev;
+  } catch (error) {
+    throw asSourceError(error, 'cannot stat', path);
+  }
+}
+
 /** Readers by device: `jobs` where the operator says so, else one for a disk that spins. */
 export function deviceLanes(jobs: number | undefined): DeviceLanes {
   const byDevice = new Map<number, number>();
   return {
     of: (path) => {
-      const { dev } = statSync(path);
+      const dev = deviceOf(path);
       let readers = byDevice.get(dev);
       if (readers === undefined) {
         readers = jobs ?? (isRotational(dev) ? 1 : availableParallelism());

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, readdirSync, statSync } from 'node:fs';
 import { openForReading } from './file-source.ts';
 import { native } from './native.ts';
 import { asSourceError, nativeSourceError } from './source-errors.ts';
@@ -7,6 +7,7 @@ import { asSourceError, nativeSourceError } from './source-errors.ts';
 export const DT_UNKNOWN = 0;
 export const DT_DIR = 4;
 export const DT_REG = 8;
+export const DT_LNK = 10;
 
 /** What tells whether a directory is the same as it was when it was last listed. */
 export interface DirectoryStamp {
@@ -50,12 +51,21 @@ function listNative(fd: number, directory: Uint8Array, onEntry: OnEntry): void {
   }
 }
 
+const DT_FIFO = 1;
+
+function typeOf(entry: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>): number {
+  if (entry.isFile()) return DT_REG;
+  if (entry.isDirectory()) return DT_DIR;
+  if (entry.isSymbolicLink()) return DT_LNK;
+  // whichever it is, it holds no data
+  return DT_FIFO;
+}
+
 function listPlain(directory: Uint8Array, onEntry: OnEntry): void {
   const path = Buffer.from(directory);
   for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
     const name = entry.name as unknown as Buffer;
-    const type = entry.isDirectory() ? DT_DIR : entry.isFile() ? DT_REG : DT_UNKNOWN;
-    onEntry(name, 0, name.length, type);
+    onEntry(name, 0, name.length, typeOf(entry));
   }
 }
 

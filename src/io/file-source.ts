@@ -10,12 +10,14 @@ import {
   statSync,
 } from 'node:fs';
 import path from 'node:path';
-import { ENODATA, ENXIO, native } from './native.ts';
+import { ENODATA, ENXIO, EOPNOTSUPP, native } from './native.ts';
 import type { ByteSource, SourceDirectory } from './ports.ts';
 import { asSourceError, nativeSourceError, pathText } from './source-errors.ts';
 
 /** Linux-only flag: sources keep their access times (allowed to the owner and to root). */
 const O_NOATIME = constants.O_NOATIME ?? 0;
+/** A pipe among the sources must not make `open` wait for its writer. */
+const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
 
 /**
  * Opens a source read-only, without touching its access time where the system allows that.
@@ -25,11 +27,11 @@ export function openForReading(file: Uint8Array | string, flags = 0): number {
   const target = typeof file === 'string' ? file : Buffer.from(file);
   try {
     try {
-      return openSync(target, constants.O_RDONLY | O_NOATIME | flags);
+      return openSync(target, constants.O_RDONLY | O_NOATIME | O_NONBLOCK | flags);
     } catch (error) {
       // Not ours and we are not root: the access time cannot be spared, the data still can be read.
       if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-      return openSync(target, constants.O_RDONLY | flags);
+      return openSync(target, constants.O_RDONLY | O_NONBLOCK | flags);
     }
   } catch (error) {
     throw asSourceError(error, 'cannot open', file);
@@ -81,7 +83,8 @@ export class FileSource implements ByteSource {
     const first = Buffer.allocUnsafe(512);
     let n = native.fgetxattr(this.fd, name, first);
     if (n >= 0) return first.subarray(0, n);
-    if (n === -ENODATA) return undefined;
+    // A copy on a file system without user xattrs has lost them; its data can still be read.
+    if (n === -ENODATA || n === -EOPNOTSUPP) return undefined;
     n = native.fgetxattr(this.fd, name, new Uint8Array(0));
     if (n >= 0) {
       const value = Buffer.alloc(n);

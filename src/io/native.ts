@@ -43,6 +43,7 @@ export const ENXIO = 6;
 export const EWOULDBLOCK = 11;
 export const ENODATA = 61;
 export const ERANGE = 34;
+export const EOPNOTSUPP = 95;
 
 type Koffi = typeof import('koffi');
 

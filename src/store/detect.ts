@@ -44,14 +44,22 @@ function isDataPath(directory: string, names: readonly string[]): boolean {
   return names.includes('commit_op_seq') && isDirectory(path.join(directory, 'meta'));
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A uuid from a small file. After a power loss such files are often there, but full of zeros. */
+function uuidFile(file: string): string | undefined {
+  const text = textFile(file);
+  return text !== undefined && UUID.test(text) ? text.toLowerCase() : undefined;
+}
+
 /** Identity from the OSD directory's small files. */
 function identityFromFiles(directory: string): OsdIdentity {
   const whoami = textFile(path.join(directory, 'whoami'));
-  const clusterFsid = textFile(path.join(directory, 'ceph_fsid'));
-  const osdFsid = textFile(path.join(directory, 'fsid'));
+  const clusterFsid = uuidFile(path.join(directory, 'ceph_fsid'));
+  const osdFsid = uuidFile(path.join(directory, 'fsid'));
   return {
     ...(clusterFsid === undefined ? {} : { clusterFsid }),
-    ...(whoami === undefined || !/^\d+$/.test(whoami) ? {} : { whoami: Number(whoami) }),
+    ...(whoami === undefined || !/^\d{1,9}$/.test(whoami) ? {} : { whoami: Number(whoami) }),
     ...(osdFsid === undefined ? {} : { osdFsid }),
   };
 }
@@ -98,7 +106,8 @@ function fileStore(directory: string, dataPath: string): FoundOsd {
 const NOT_SUPPORTED = 'a BlueStore OSD: not supported yet by this version, left out';
 
 function isBlueStoreDirectory(directory: string, names: readonly string[]): boolean {
-  return names.includes('block') || textFile(path.join(directory, 'type')) === 'bluestore';
+  const block = names.includes('block') && !isDirectory(path.join(directory, 'block'));
+  return block || textFile(path.join(directory, 'type')) === 'bluestore';
 }
 
 function detectFile(file: string): Detected {
@@ -137,31 +146,28 @@ function detectDirectory(directory: string, depth: number): Detected {
   for (const name of names.sort()) {
     const below = path.join(directory, name);
     if (!isDirectory(below)) continue;
-    const { osds, problems } = detectTolerant(below, depth + 1);
+    const { osds, problems } = detectTolerant(below, () => detectDirectory(below, depth + 1));
     found.osds.push(...osds);
     found.problems.push(...problems);
   }
   return found;
 }
 
-function detectTolerant(p: string, depth: number): Detected {
+function detectTolerant(p: string, detect: () => Detected): Detected {
   try {
-    return detectDirectory(p, depth);
+    return detect();
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     return { osds: [], problems: [{ path: p, reason: errorText(error) }] };
   }
 }
 
-/**
- * Finds the OSDs in one path: an OSD's directory, its `current/`, or a directory that holds several.
- * @throws SOURCE_IO when the path itself cannot be read
- */
+/** Finds the OSDs in one path: an OSD's directory, its `current/`, or a directory that holds several. */
 export function detectOsds(p: string): Detected {
   const stat = statOrUndefined(p);
   if (stat === undefined) return { osds: [], problems: [{ path: p, reason: 'no such file or directory' }] };
-  if (!stat.isDirectory()) return detectFile(p);
-  const found = detectTolerant(p, 0);
+  if (!stat.isDirectory()) return detectTolerant(p, () => detectFile(p));
+  const found = detectTolerant(p, () => detectDirectory(p, 0));
   if (found.osds.length === 0 && found.problems.length === 0) {
     const reason = listNames(p).length === 0 ? 'an empty directory: is it mounted?' : 'no OSD in it';
     return { osds: [], problems: [{ path: p, reason }] };

@@ -70,8 +70,13 @@ export interface ObjectStoreReader {
   readonly location: OsdLocation;
   /** @throws SOURCE_IO; errno ENOENT when there is no such object */
   open(ref: ObjectRef): OpenObject;
-  /** omap entries in ascending key order, values as views; nothing for an object without omap */
+  /**
+   * omap entries in ascending key order, values as views; nothing for an object without omap
+   * @throws SOURCE_IO when there is no database to look into
+   */
   omap(id: ObjectId): Iterable<OmapEntry>;
+  /** True once the database has shown damage: omap may lack keys, or hold old values. */
+  readonly omapDamaged: boolean;
   close(): void;
 }
 
@@ -106,8 +111,12 @@ export interface ObjectSink {
   namedObject(id: ObjectId, fileName: Uint8Array): void;
   /** An object of no interest to RBD. */
   otherObject(): void;
-  /** @param stamp what tells later whether the unit has changed */
-  endUnit(stamp: UnitStamp): void;
+  /**
+   * @param stamp what tells later whether the unit has changed; `UNREADABLE` when it could not be
+   * read to its end
+   * @param subdirectories names of the units right below it, one char per byte
+   */
+  endUnit(stamp: UnitStamp, subdirectories: readonly string[]): void;
   /** A unit that an earlier scan knows and that has not changed since. */
   keptUnit(path: Uint8Array): void;
 }
@@ -118,3 +127,9 @@ export interface UnitStamp {
   mtimeNs: bigint;
   ctimeNs: bigint;
 }
+
+/** The stamp of a unit that could not be read: it equals none, so the unit is tried again. */
+export const UNREADABLE: UnitStamp = { ino: 0n, mtimeNs: -1n, ctimeNs: -1n };
+
+export const isUnreadable = (stamp: Pick<UnitStamp, 'mtimeNs'>): boolean =>
+  stamp.mtimeNs === UNREADABLE.mtimeNs;

@@ -1,22 +1,33 @@
+import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { SalvageError, usageError } from '../../errors/salvage-error.ts';
 import { type Verify } from '../../export/copy-plans.ts';
 import { type ExportContext, type ExportOutcome, exportToFile, exportToStream } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
-import { imageSpecText } from '../../image/image.ts';
-import { parseImageSpec, resolveImage } from '../../image/image-spec.ts';
-import { buildLayer, findSnapshot, type Layer } from '../../image/layer.ts';
+import { imageSpecText, snapshotName } from '../../image/image.ts';
+import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { Option } from 'commander';
 import type { Registry } from '../main.ts';
-import { addCommonOptions, addSourceOptions, type CommonOptions, type SourceOptions } from '../options.ts';
+import {
+  addCommonOptions,
+  addImageOptions,
+  addSourceOptions,
+  byteSize,
+  type CommonOptions,
+  type ImageOptions,
+  type SourceOptions,
+} from '../options.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
+import { selectImage } from '../select-image.ts';
 import { openSource, type Source } from '../source.ts';
 
-interface ExportOptions extends CommonOptions, SourceOptions {
-  spec: string;
+interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
+  spec: string | undefined;
+  /** overrides what the metadata says, or what was guessed */
+  size?: number;
   dest: string;
   force?: boolean;
   verify: Verify;
@@ -65,10 +76,10 @@ async function writeImage(
 
 function report(layer: Layer, outcome: ExportOutcome, seconds: number, options: ExportOptions) {
   const { lost, doubtful, objects, read, written } = outcome;
-  const snapshot = imageSpecText(layer.image, options.spec.split('@')[1]).split('@')[1];
+  const { image, snapshot } = layer;
   return {
-    image: imageSpecText(layer.image),
-    snapshot: snapshot ?? null,
+    image: imageSpecText(image),
+    snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
     size: layer.size,
     complete: lost.length === 0 && doubtful.length === 0,
     lost,
@@ -120,14 +131,13 @@ export async function exportImage(options: ExportOptions, context: CommandContex
   if (options.dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
-  const spec = parseImageSpec(options.spec);
   const source = await openSource(options, context);
   const { signal, done } = interruptible();
   try {
-    const image = resolveImage(source.images, spec);
+    const { image, snapshot } = selectImage(source, options);
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
-    const snapshot = spec.snapshot === undefined ? undefined : findSnapshot(image, spec.snapshot);
-    const layer = buildLayer(image, snapshot, { noParent: !options.parent });
+    const size = options.size === undefined ? {} : { size: options.size };
+    const layer = buildLayer(image, snapshot, { noParent: !options.parent, ...size });
     const started = Date.now();
     const outcome = await writeImage(source, layer, options, context, signal);
     const result = report(layer, outcome, (Date.now() - started) / 1000, options);
@@ -148,8 +158,10 @@ export function registerExport({ program, run }: Registry): void {
   const command = program
     .command('export')
     .description('write an image, or one of its snapshots, to a sparse raw file')
-    .argument('<image-spec>', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]')
-    .argument('<dest>', 'a file, a block device, or - for standard output')
+    .usage('[options] <image-spec> <dest>\n       rbd-salvage export --pool P --id ID [options] <dest>')
+    .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]; not with --id')
+    .argument('[dest]', 'a file, a block device, or - for standard output')
+    .option('--size <bytes>', 'the size to write, where the one known or guessed is wrong', byteSize)
     .option('--force', 'replace DEST if it exists')
     .option('--no-parent', "the image's own data alone: what its parent holds stays zero")
     .option('--no-space-check', 'do not look whether DEST has room')
@@ -158,7 +170,15 @@ export function registerExport({ program, run }: Registry): void {
         .choices(['digest', 'replicas', 'none'])
         .default('digest'),
     );
-  addCommonOptions(addSourceOptions(command)).action((spec: string, dest: string, options: ExportOptions) =>
-    run(exportImage, { ...options, spec, dest }),
+  addCommonOptions(addSourceOptions(addImageOptions(command))).action(
+    (first: string | undefined, second: string | undefined, options: Omit<ExportOptions, 'spec' | 'dest'>) => {
+      // With --id there is no spec: DEST is the only argument.
+      const [spec, dest] = options.id === undefined ? [first, second] : [undefined, first];
+      const extra = options.id !== undefined && second !== undefined;
+      if (dest === undefined || extra) {
+        throw usageError('export takes an image spec and DEST, or with --id DEST alone');
+      }
+      return run(exportImage, { ...options, spec, dest });
+    },
   );
 }

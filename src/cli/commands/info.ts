@@ -1,1 +1,44 @@
-export const registerInfo = (_: unknown): void => {};
+import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { buildLayer } from '../../image/layer.ts';
+import { presenceOf } from '../../image/presence.ts';
+import { type CommandContext, printJson } from '../context.ts';
+import type { Registry } from '../main.ts';
+import {
+  addCommonOptions,
+  addImageOptions,
+  addSourceOptions,
+  type CommonOptions,
+  type ImageOptions,
+  type SourceOptions,
+} from '../options.ts';
+import { imageInfo, infoText } from '../render/image-info.ts';
+import { selectImage } from '../select-image.ts';
+import { openSource } from '../source.ts';
+
+interface InfoOptions extends CommonOptions, SourceOptions, ImageOptions {
+  spec: string | undefined;
+}
+
+export async function info(options: InfoOptions, context: CommandContext): Promise<ExitCode> {
+  const source = await openSource(options, context);
+  try {
+    const { image, snapshot } = selectImage(source, options);
+    const layer = buildLayer(image, snapshot);
+    const result = imageInfo(layer, snapshot, presenceOf(layer));
+    if (context.json) printJson(context, result);
+    else context.streams.stdout.write(infoText(result));
+    return EXIT.ok;
+  } finally {
+    await source.close();
+  }
+}
+
+export function registerInfo({ program, run }: Registry): void {
+  const command = program
+    .command('info')
+    .description('what an image is, and what was found of it')
+    .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]');
+  addCommonOptions(addSourceOptions(addImageOptions(command))).action(
+    (spec: string | undefined, options: Omit<InfoOptions, 'spec'>) => run(info, { ...options, spec }),
+  );
+}

@@ -1,7 +1,6 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
-import { bytesEqual } from '../../bytes/names.ts';
 import { NOSNAP, SNAPDIR, versioned } from '../../ceph/encoding.ts';
-import { type Ghobject, META_POOL, NO_SHARD, readGhobject } from '../../ceph/hobject.ts';
+import { type Ghobject, META_POOL, NO_GENERATION, NO_SHARD, readGhobject } from '../../ceph/hobject.ts';
 import { readColl } from '../../ceph/pg.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { errorText } from '../../errors/salvage-error.ts';
@@ -75,7 +74,7 @@ export class DbObjectMap {
   readonly #kv: KvStore;
   readonly #path: string;
   readonly #report: DamageReporter;
-  #byValue: OmapHeader[] | undefined;
+  #byValue: Map<string, OmapHeader> | undefined;
 
   /** @param path the database's, for messages */
   constructor(kv: KvStore, path: string, report: DamageReporter) {
@@ -89,15 +88,19 @@ export class DbObjectMap {
     const value = this.#kv.get(rawKey(OBJECTS, objectKey(id)));
     const direct = value === undefined ? undefined : this.#decode(value, objectKey(id));
     // Early Firefly spelled some keys otherwise; the value always holds the object itself.
-    return direct ?? this.#headersByValue().find((header) => isObject(header.object, id));
+    return direct ?? this.#headersByValue().get(objectKey(id));
   }
 
-  #headersByValue(): OmapHeader[] {
+  /** Headers whose key is not spelled as `objectKey` does, by how it would be. */
+  #headersByValue(): Map<string, OmapHeader> {
     if (this.#byValue !== undefined) return this.#byValue;
-    const found: OmapHeader[] = [];
+    const found = new Map<string, OmapHeader>();
     for (const { key, value } of this.#entries(OBJECTS)) {
       const header = this.#decode(value, latin1(key));
-      if (header !== undefined && latin1(key) !== objectKey(header.object)) found.push(header);
+      // Copies set aside for rolling back have keys of their own and are not what is asked for.
+      if (header === undefined || header.object.generation !== NO_GENERATION) continue;
+      const usual = objectKey(header.object);
+      if (latin1(key) !== usual) found.set(usual, header);
     }
     this.#byValue = found;
     return found;
@@ -119,13 +122,21 @@ export class DbObjectMap {
     }
   }
 
+  #node(seq: bigint): OmapHeader | undefined {
+    const value = this.#kv.get(rawKey(nodeSpace(seq, 'SYS'), 'HEADER'));
+    return value === undefined ? undefined : this.#decode(value, `node ${seq}`);
+  }
+
   /** The headers of a node and of the shared parents it was cloned from, nearest first. */
   #chain(header: OmapHeader): OmapHeader[] {
     const chain = [header];
-    for (let node = header; node.parent !== 0n && chain.length < MAX_PARENTS; ) {
-      const value = this.#kv.get(rawKey(nodeSpace(node.parent, 'SYS'), 'HEADER'));
-      const parent = value === undefined ? undefined : this.#decode(value, `node ${node.parent}`);
-      if (parent === undefined) break;
+    for (let node = header; node.parent !== 0n; ) {
+      const parent = chain.length < MAX_PARENTS ? this.#node(node.parent) : undefined;
+      if (parent === undefined) {
+        const reason = `omap of ${objectKey(header.object)}: node ${node.parent}, which it shares, is missing`;
+        this.#report({ path: this.#path, reason });
+        break;
+      }
       chain.push(parent);
       node = parent;
     }
@@ -169,12 +180,3 @@ export class DbObjectMap {
 
 const covers = (region: { start: string; end: string }, key: string): boolean =>
   region.start <= key && (region.end === '' || key < region.end);
-
-const isObject = (o: Ghobject, id: ObjectId): boolean =>
-  o.pool === id.pool &&
-  o.hash === id.hash &&
-  o.snap === id.snap &&
-  o.shard === id.shard &&
-  bytesEqual(o.name, id.name) &&
-  bytesEqual(o.namespace, id.namespace) &&
-  bytesEqual(o.key, id.key);

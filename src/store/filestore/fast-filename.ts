@@ -6,6 +6,8 @@
  *     rb.<x>.<y>.<z>.<12 hex>__<snap>_<8 HEX>__<pool>
  */
 
+import { isCanonicalField } from './object-filename.ts';
+
 const NONE = 0xff;
 const lowerHex = new Uint8Array(256).fill(NONE);
 const upperHex = new Uint8Array(256).fill(NONE);
@@ -24,7 +26,7 @@ export const ROW_HEAD = -2;
 export const ROW_SNAPDIR = -1;
 
 /** `ffffffffffffffff`: no generation, i.e. not an erasure-coding rollback copy */
-const NO_GENERATION = Buffer.from('_ffffffffffffffff_');
+const NO_GENERATION = 'ffffffffffffffff';
 
 /**
  * What the last successful `parse` found. One object reused for all names: see the class comment.
@@ -131,8 +133,11 @@ function endsWith(b: Uint8Array, end: number, suffix: Uint8Array): boolean {
 function isPlainTail(tail: Buffer): boolean {
   const fields = tail.toString('latin1').split('_');
   if (fields.length !== 3 && fields.length !== 5) return false;
-  if (!/^(0|[1-9a-f][0-9a-f]{0,14})$/.test(fields[2]!)) return false;
-  return fields.length === 3 || (tail.includes(NO_GENERATION) && /^[0-9a-f]{1,2}$/.test(fields[4]!));
+  if (!/^(0|[1-9a-f][0-9a-f]{0,12})$/.test(fields[2]!)) return false;
+  if (!isCanonicalField(Buffer.from(fields[1]!, 'latin1'))) return false;
+  return (
+    fields.length === 3 || (fields[3] === NO_GENERATION && /^(0|[1-9a-f][0-9a-f]?)$/.test(fields[4]!))
+  );
 }
 
 /** The number in lower-case hex digits [start, end), below 2^53; -1 when it is none. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { DamageReporter } from '../../errors/damage.ts';
-import { errorText, isSourceFault } from '../../errors/salvage-error.ts';
-import { FileSource, sourceDirectory, statOrUndefined } from '../../io/file-source.ts';
+import { SalvageError, sourceIoError } from '../../errors/salvage-error.ts';
+import { FileSource, sourceDirectory } from '../../io/file-source.ts';
 import { type KvStore, openKvStore } from '../../kv/kv-store.ts';
 import type {
   ObjectId,
@@ -24,7 +24,8 @@ export class FileStoreReader implements ObjectStoreReader {
   readonly #report: DamageReporter;
   #kv: KvStore | undefined;
   #omap: DbObjectMap | undefined;
-  #omapTried = false;
+  #omapError: SalvageError | undefined;
+  omapDamaged = false;
 
   constructor(location: OsdLocation, report: DamageReporter) {
     this.location = location;
@@ -43,8 +44,10 @@ export class FileStoreReader implements ObjectStoreReader {
 
   *omap(id: ObjectId): Iterable<OmapEntry> {
     const map = this.#openOmap();
-    const header = map?.header(id);
-    if (header !== undefined) yield* map!.entries(header);
+    // An empty answer would pass for an object without omap.
+    if (map === undefined) throw this.#omapError!;
+    const header = map.header(id);
+    if (header !== undefined) yield* map.entries(header);
   }
 
   #spilledAttr(id: ObjectId, name: string): Uint8Array | undefined {
@@ -53,20 +56,22 @@ export class FileStoreReader implements ObjectStoreReader {
     return header === undefined ? undefined : map!.spilledAttr(header, name);
   }
 
+  readonly #onOmapDamage: DamageReporter = (damage) => {
+    this.omapDamaged = true;
+    this.#report(damage);
+  };
+
   #openOmap(): DbObjectMap | undefined {
-    if (this.#omapTried) return this.#omap;
-    this.#omapTried = true;
+    if (this.#omap !== undefined || this.#omapError !== undefined) return this.#omap;
     const directory = path.join(this.location.dataPath, 'omap');
     try {
-      if (statOrUndefined(directory) === undefined) {
-        this.#report({ path: directory, reason: 'no omap database: the metadata kept in it is missing' });
-        return undefined;
-      }
-      this.#kv = openKvStore(sourceDirectory(directory), this.#report);
-      this.#omap = new DbObjectMap(this.#kv, directory, this.#report);
+      this.#kv = openKvStore(sourceDirectory(directory), this.#onOmapDamage);
+      this.#omap = new DbObjectMap(this.#kv, directory, this.#onOmapDamage);
     } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      this.#report({ path: directory, reason: `omap database: ${errorText(error)}` });
+      // An emptied directory is NOT_FOUND to the database, to us it is one more damaged source.
+      if (!(error instanceof SalvageError)) throw error;
+      this.#omapError = sourceIoError(`omap database: ${error.text}`, { path: directory });
+      this.#onOmapDamage({ path: directory, reason: this.#omapError.message });
     }
     return this.#omap;
   }

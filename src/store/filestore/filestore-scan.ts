@@ -2,10 +2,17 @@ import path from 'node:path';
 import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { errorText, isSourceFault, SalvageError } from '../../errors/salvage-error.ts';
-import { DT_DIR, DT_REG, DT_UNKNOWN, directoryStamp, listDirectory } from '../../io/dir-lister.ts';
+import {
+  DT_DIR,
+  DT_LNK,
+  DT_REG,
+  DT_UNKNOWN,
+  directoryStamp,
+  listDirectory,
+} from '../../io/dir-lister.ts';
 import { FileSource } from '../../io/file-source.ts';
 import { isRelevant } from '../relevant-objects.ts';
-import type { ObjectId, ObjectSink, UnitStamp } from '../object-store.ts';
+import { type ObjectId, type ObjectSink, UNREADABLE, type UnitStamp } from '../object-store.ts';
 import { DataObjectNameParser } from './fast-filename.ts';
 import { fullName, isShortened } from './long-filename.ts';
 import { type ParsedFileName, parseFileName } from './object-filename.ts';
@@ -22,7 +29,8 @@ const DIR_PREFIX = Buffer.from('DIR_');
 export function listCollections(dataPath: string): string[] {
   const found: string[] = [];
   listDirectory(Buffer.from(dataPath), (buffer, start, end, type) => {
-    if (type !== DT_DIR && type !== DT_UNKNOWN) return;
+    // A collection may have been put back as a link; index directories never are (see below).
+    if (type === DT_REG) return;
     const name = Buffer.from(buffer.subarray(start, end)).toString('latin1');
     if (name === META_COLLECTION || PG_COLLECTION.test(name)) found.push(name);
   });
@@ -56,6 +64,10 @@ export interface KnownUnit {
   subdirectories: readonly string[];
 }
 
+/** Opening follows links; devices and pipes are nothing that Ceph makes. */
+const isFileType = (type: number): boolean =>
+  type === DT_REG || type === DT_UNKNOWN || type === DT_LNK;
+
 const sameStamp = (a: UnitStamp, b: UnitStamp): boolean =>
   a.ino === b.ino && a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
 
@@ -81,7 +93,8 @@ export class CollectionScanner {
 
   #walk(relative: string, depth: number): void {
     const { dataPath, sink, report } = this.#options;
-    const absolute = Buffer.from(path.join(dataPath, relative));
+    // `relative` has one char per byte, the data path is text.
+    const absolute = Buffer.concat([Buffer.from(`${dataPath}/`), Buffer.from(relative, 'latin1')]);
     const known = this.#options.known?.(relative);
     if (known !== undefined && this.#isUnchanged(absolute, known)) {
       sink.keptUnit(Buffer.from(relative, 'latin1'));
@@ -93,10 +106,14 @@ export class CollectionScanner {
     sink.beginUnit(Buffer.from(relative, 'latin1'));
     try {
       const stamp = listDirectory(absolute, this.#onEntry);
-      sink.endUnit(stamp);
+      sink.endUnit(stamp, this.#subdirectories);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
-      sink.endUnit(UNREADABLE);
+      // What an earlier scan found below may still be readable.
+      this.#subdirectories = [
+        ...new Set([...this.#subdirectories, ...(known?.subdirectories ?? [])]),
+      ];
+      sink.endUnit(UNREADABLE, this.#subdirectories);
       report({ path: absolute.toString(), reason: error.text });
     }
     const below = this.#subdirectories;
@@ -117,7 +134,7 @@ export class CollectionScanner {
 
   readonly #onEntry = (buffer: Uint8Array, start: number, end: number, type: number): void => {
     const parser = this.#parser;
-    if (type !== DT_DIR && parser.parse(buffer, start, end)) {
+    if (isFileType(type) && parser.parse(buffer, start, end)) {
       const { sink } = this.#options;
       if (
         sink.dataObject(buffer, start, parser.prefixEnd, parser.objectNo, parser.snap, parser.hash, parser.tailStart, end)
@@ -131,13 +148,16 @@ export class CollectionScanner {
   #onOther(buffer: Uint8Array, start: number, end: number, type: number): void {
     const name = Buffer.from(buffer.subarray(start, end));
     // Objects that begin with DIR_ are escaped, so this is a directory even where the file system
-    // does not tell types.
-    if (name.subarray(0, 4).equals(DIR_PREFIX) && type !== DT_REG) {
+    // does not tell types. Links are not followed: Ceph makes none, and they can form loops.
+    const mayBeDirectory = type === DT_DIR || type === DT_UNKNOWN;
+    if (mayBeDirectory && name.subarray(0, 4).equals(DIR_PREFIX)) {
       this.#subdirectories.push(name.toString('latin1'));
       return;
     }
-    if (type === DT_DIR) return;
     try {
+      if (!isFileType(type)) {
+        throw new SalvageError('CORRUPT', 'neither an object nor an index directory: passed over');
+      }
       this.#onObject(name, this.#parse(name));
     } catch (error) {
       if (!(error instanceof SalvageError)) throw error;
@@ -169,6 +189,3 @@ export class CollectionScanner {
     else sink.namedObject(id, fileName);
   }
 }
-
-/** The stamp of a directory that could not be listed: it equals none, so it is tried again. */
-const UNREADABLE: UnitStamp = { ino: 0n, mtimeNs: -1n, ctimeNs: -1n };

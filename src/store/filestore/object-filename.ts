@@ -23,6 +23,7 @@ export interface ParsedFileName {
 }
 
 const UNDERSCORE = 0x5f;
+const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
 const ESCAPED: Record<number, number> = { 0x73: 0x2f, 0x75: 0x5f, 0x5c: 0x5c, 0x6e: 0 };
 
@@ -52,6 +53,16 @@ export function unescapeField(field: Uint8Array): Uint8Array {
     out.push(byte);
   }
   return Uint8Array.from(out);
+}
+
+/** Is it just what Ceph writes for some bytes? Then it can be undone, and done again. */
+export function isCanonicalField(field: Uint8Array): boolean {
+  for (let i = 0; i < field.length; i++) {
+    const byte = field[i]!;
+    if (byte === UNDERSCORE || byte === 0 || byte === SLASH) return false;
+    if (byte === BACKSLASH && ESCAPED[field[++i] ?? -1] === undefined) return false;
+  }
+  return true;
 }
 
 const ESCAPES: Record<number, string> = { 0x2f: '\\s', 0x5f: '\\u', 0x5c: '\\\\', 0: '\\n' };

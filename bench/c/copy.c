@@ -1,0 +1,78 @@
+// The baseline of an export: stitches object files into one image with pread and pwrite, leaving
+// out blocks of zeros.
+//
+//   copy DESTINATION [BUFFER_BYTES] < LIST        LIST: lines of OFFSET PATH
+//
+// Prints bytes read and written.
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ZERO_BLOCK = 4096 };
+
+static const char zeros[ZERO_BLOCK];
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static void write_all(int fd, const char *bytes, size_t length, uint64_t at) {
+  while (length > 0) {
+    ssize_t n = pwrite(fd, bytes, length, at);
+    if (n < 0) die("pwrite");
+    bytes += n, length -= n, at += n;
+  }
+}
+
+// Writes what is not zero of [bytes, length), neighbours in one call. Returns the bytes written.
+static uint64_t write_data(int fd, const char *bytes, size_t length, uint64_t at) {
+  uint64_t written = 0;
+  size_t start = 0;
+  int in_data = 0;
+  for (size_t i = 0; i <= length; i += ZERO_BLOCK) {
+    size_t n = length - i < ZERO_BLOCK ? length - i : ZERO_BLOCK;
+    int data = i < length && (n < ZERO_BLOCK || bytes[i] != 0 || memcmp(bytes + i, zeros, ZERO_BLOCK));
+    if (data && !in_data) start = i;
+    if (in_data && !data) {
+      size_t end = i < length ? i : length;
+      write_all(fd, bytes + start, end - start, at + start);
+      written += end - start;
+    }
+    in_data = data;
+  }
+  if (in_data) {
+    write_all(fd, bytes + start, length - start, at + start);
+    written += length - start;
+  }
+  return written;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  size_t size = argc > 2 ? strtoull(argv[2], NULL, 10) : 256 << 10;
+  char *buffer = aligned_alloc(4096, size);
+  int image = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (image < 0) die(argv[1]);
+  uint64_t read_bytes = 0, written = 0, end = 0, offset;
+  char path[4096];
+  while (scanf("%llu %4095[^\n]", (unsigned long long *)&offset, path) == 2) {
+    int fd = open(path, O_RDONLY);
+    if (fd < 0) die(path);
+    ssize_t n;
+    for (uint64_t at = 0; (n = pread(fd, buffer, size, at)) != 0; at += n) {
+      if (n < 0) die(path);
+      read_bytes += n;
+      written += write_data(image, buffer, n, offset + at);
+      if (offset + at + n > end) end = offset + at + n;
+    }
+    close(fd);
+  }
+  if (ftruncate(image, end) < 0) die("ftruncate");
+  printf("{\"read\":%llu,\"written\":%llu}\n", (unsigned long long)read_bytes, (unsigned long long)written);
+}

@@ -1,0 +1,86 @@
+import { cephCrc32c } from '../../bytes/crc32c.ts';
+import { xxhash32, xxhash64 } from '../../bytes/xxhash.ts';
+import { unsupportedError } from '../../errors/salvage-error.ts';
+import type { BlobChecksums } from './blob.ts';
+
+/** Checksums of data: docs/formats/bluestore.md, "Checksums". */
+
+/** Checksummer::CSumType */
+export const CHECKSUM = {
+  none: 1,
+  xxhash32: 2,
+  xxhash64: 3,
+  crc32c: 4,
+  crc32c_16: 5,
+  crc32c_8: 6,
+} as const;
+
+interface Algorithm {
+  name: string;
+  /** bytes of a value */
+  width: number;
+  compute(bytes: Uint8Array): number | bigint;
+}
+
+const ONES = 0xffffffff;
+
+const ALGORITHMS: Record<number, Algorithm> = {
+  [CHECKSUM.xxhash32]: { name: 'xxhash32', width: 4, compute: (b) => xxhash32(b, 'ones') },
+  [CHECKSUM.xxhash64]: { name: 'xxhash64', width: 8, compute: (b) => xxhash64(b, 'ones') },
+  [CHECKSUM.crc32c]: { name: 'crc32c', width: 4, compute: (b) => cephCrc32c(ONES, b) },
+  [CHECKSUM.crc32c_16]: {
+    name: 'crc32c_16',
+    width: 2,
+    compute: (b) => cephCrc32c(ONES, b) & 0xffff,
+  },
+  [CHECKSUM.crc32c_8]: { name: 'crc32c_8', width: 1, compute: (b) => cephCrc32c(ONES, b) & 0xff },
+};
+
+/** A little-endian value of 1, 2, 4 or 8 bytes; undefined past the end. */
+function valueAt(values: Uint8Array, index: number, width: number): number | bigint | undefined {
+  const at = index * width;
+  if (at + width > values.length) return undefined;
+  if (width === 8) return Buffer.from(values.buffer, values.byteOffset + at, 8).readBigUInt64LE();
+  let value = 0;
+  for (let i = width - 1; i >= 0; i--) value = value * 256 + values[at + i]!;
+  return value;
+}
+
+/** The first chunk that is not what was written. */
+export interface Mismatch {
+  /** where in the blob */
+  offset: number;
+  reason: string;
+}
+
+/** Are there values to check at all? */
+export const hasChecksums = (checksums: BlobChecksums | undefined): checksums is BlobChecksums =>
+  checksums !== undefined && checksums.type !== CHECKSUM.none;
+
+/**
+ * Checks whole chunks of a blob against their values.
+ * @param offset where `bytes` begin in the blob; a multiple of the chunk size, as is their length
+ * @throws UNSUPPORTED for a type that we do not know
+ */
+export function verifyChunks(
+  checksums: BlobChecksums,
+  bytes: Uint8Array,
+  offset: number,
+): Mismatch | undefined {
+  const algorithm = ALGORITHMS[checksums.type];
+  if (algorithm === undefined) throw unsupportedError(`checksum type ${checksums.type}`);
+  const { name, width, compute } = algorithm;
+  const chunk = 2 ** checksums.order;
+  for (let at = 0; at < bytes.length; at += chunk) {
+    const expected = valueAt(checksums.values, (offset + at) / chunk, width);
+    const found = compute(bytes.subarray(at, at + chunk));
+    if (found === expected) continue;
+    const text = (n: number | bigint) => n.toString(16).padStart(2 * width, '0');
+    const reason =
+      expected === undefined
+        ? `there is no ${name} for it`
+        : `${name} is ${text(found)}, not ${text(expected)}`;
+    return { offset: offset + at, reason };
+  }
+  return undefined;
+}

@@ -1,0 +1,64 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readManifest, unpackFixture } from '../../fixtures/unpack.mjs';
+import { UNPACKED, unpackedName } from './fixtures.ts';
+
+/** vitest's globalSetup: what tests need before any of them runs. */
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const BUILT = path.join(ROOT, 'dist/workers/worker.js');
+
+function newestSource(): number {
+  let newest = 0;
+  for (const entry of readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
+    newest = Math.max(newest, statSync(path.join(ROOT, 'src', entry)).mtimeMs);
+  }
+  return newest;
+}
+
+/** Worker threads and the command line run built code. */
+function build(): void {
+  if (existsSync(BUILT) && statSync(BUILT).mtimeMs > newestSource()) return;
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
+  const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  if (status === 0) return;
+  // Type errors do not keep tsc from writing: `npm run types` is there to fail on them.
+  if (!existsSync(BUILT)) throw new Error(`tsc failed:\n${stdout}`);
+  console.warn(`tsc found errors, tests run what it made of it:\n${stdout}`);
+}
+
+/** Unpacks beside the final place and renames: another run may be doing the same. */
+function unpackInto(place: string, name: string, directory: string): void {
+  mkdirSync(place, { recursive: true });
+  const made = mkdtempSync(path.join(place, 'unpacking-'));
+  try {
+    unpackFixture(name, made);
+    renameSync(made, path.join(place, directory));
+  } catch (error) {
+    rmSync(made, { recursive: true, force: true });
+    if (!existsSync(path.join(place, directory))) throw error;
+  }
+}
+
+function unpackOnce(name: string, directory: string): void {
+  if (UNPACKED.some((place) => existsSync(path.join(place, directory)))) return;
+  const [first, fallback] = UNPACKED as [string, string];
+  try {
+    unpackInto(first, name, directory);
+  } catch {
+    // A checkout on a file system without user xattrs, or one that is read-only.
+    unpackInto(fallback, name, directory);
+  }
+}
+
+export default function setup(): void {
+  build();
+  for (const [name, fixture] of Object.entries(readManifest().fixtures)) {
+    unpackOnce(name, unpackedName(name, fixture));
+  }
+}
