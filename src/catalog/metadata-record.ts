@@ -19,6 +19,7 @@ type Entry = [
   data: Uint8Array | null,
   omap: [Uint8Array, Uint8Array][] | null,
   problem: string | null,
+  pgBits: number | null,
 ];
 
 const toEntry = (o: MetadataObject): Entry => {
@@ -33,12 +34,14 @@ const toEntry = (o: MetadataObject): Entry => {
     o.data ?? null,
     o.omap ?? null,
     o.problem ?? null,
+    o.pgBits ?? null,
   ];
 };
 
 function fromEntry(e: Entry): MetadataObject {
   const [pool, namespace, name, key, snap, hash, shard, directory, fileName] = e;
-  const [, , , , , , , , , objectInfo, snapSet, size, mtimeMs, data, omap, problem] = e;
+  const [, , , , , , , , , objectInfo, snapSet, size, mtimeMs, data, omap, problem, pgBits] =
+    e;
   return {
     ref: {
       id: { pool, namespace, name, key, snap: BigInt(snap), hash, shard },
@@ -52,6 +55,7 @@ function fromEntry(e: Entry): MetadataObject {
     ...(data === null ? {} : { data }),
     ...(omap === null ? {} : { omap }),
     ...(problem === null ? {} : { problem }),
+    ...(pgBits === null ? {} : { pgBits }),
   };
 }
 

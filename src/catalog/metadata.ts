@@ -21,6 +21,8 @@ export interface MetadataObject {
   data?: Uint8Array;
   /** omap, of the kinds that have one; PG metadata without log and dup entries */
   omap?: [key: Uint8Array, value: Uint8Array][];
+  /** of PG metadata objects: see `ObjectStoreReader.pgBits` */
+  pgBits?: number;
   /** why something of it is missing here */
   problem?: string;
 }
@@ -101,6 +103,10 @@ function readData(entry: MetadataObject, object: OpenObject): Uint8Array | undef
 }
 
 function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
+  if (isPgMetadata(entry.ref)) {
+    const bits = store.pgBits(entry.ref.directory);
+    if (bits !== undefined) entry.pgBits = bits;
+  }
   const object = store.open(entry.ref);
   try {
     entry.size = object.size;

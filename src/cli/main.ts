@@ -56,6 +56,14 @@ function explain(error: unknown, streams: Streams): void {
  */
 export async function run(argv: readonly string[], streams: Streams): Promise<ExitCode> {
   let status: ExitCode = EXIT.ok;
+  let closed = false;
+  const contexts: CommandContext[] = [];
+  // A reader that has seen enough (`ls | head`) is no reason for a stack trace.
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    closed = true;
+  };
+  for (const stream of [streams.stdout, streams.stderr]) stream.on('error', onError);
   const program = new Command('rbd-salvage')
     .description('Gets RBD images back from the disks of a dead Ceph cluster.')
     .version(VERSION)
@@ -68,7 +76,9 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
   const registry: Registry = {
     program,
     run: async (command, options) => {
-      status = await command(options, contextFor(options, streams));
+      const context = contextFor(options, streams);
+      contexts.push(context);
+      status = await command(options, context);
     },
   };
   for (const register of [registerScan, registerLs, registerInfo, registerExport]) register(registry);
@@ -78,6 +88,18 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     explain(error, streams);
     return statusOf(error);
+  } finally {
+    // A bar left running would keep the process alive.
+    for (const { progress } of contexts) progress.end();
+    for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
+    for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
   }
-  return status;
+  return closed ? EXIT.failed : status;
 }
+
+/** Waits until what was written has gone out or failed, so that no error comes after the handlers. */
+const settled = (stream: NodeJS.WritableStream): Promise<void> =>
+  new Promise((resolve) => {
+    if (!stream.writable) resolve();
+    else stream.write('', () => resolve());
+  });

@@ -1,7 +1,7 @@
 import type { Field } from './galois.ts';
 import { type LinearMap, linearMap } from './linear-map.ts';
 import type { CodeLayout } from './profile.ts';
-import { type Parity, solve } from './solve.ts';
+import { solve } from './solve.ts';
 
 /** What to read for some shards, and what to do with it. */
 export interface Recipe {
@@ -24,9 +24,6 @@ function addMultiple(field: Field, sum: Combination, by: Combination, factor: nu
   }
 }
 
-/** Data chunks that a parity shard is made of. With lrc the local parities have few. */
-const weight = ({ row }: Parity): number => row.filter((element) => element !== 0).length;
-
 /** Every data chunk as a sum of available shards; undefined: it is lost. */
 function dataCombinations(
   { field, dataShards, parities }: CodeLayout,
@@ -34,7 +31,6 @@ function dataCombinations(
 ): (Combination | undefined)[] {
   const missing = [...dataShards.keys()].filter((chunk) => !available.has(dataShards[chunk]!));
   const candidates = parities.filter(({ shard }) => available.has(shard));
-  candidates.sort((a, b) => weight(a) - weight(b));
   const solution = solve(field, candidates, missing);
 
   // What a parity says of the missing chunks, once those that are there are taken out of it.

@@ -19,6 +19,8 @@ interface Attempt {
   plan: ObjectPlan;
   left: ObjectCopy[];
   failed: { copy: ObjectCopy; failure: CopyFailure; reason: string }[];
+  /** what is left once no copy passes */
+  lastResort: ObjectCopy[];
   /** the copy that the running job reads */
   current: ObjectCopy | undefined;
   /** last resort: size and digest no longer count */
@@ -56,7 +58,14 @@ export async function copyPlans(
 ): Promise<CopyTotals> {
   const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
   let attempts = plans.map(
-    (plan): Attempt => ({ plan, left: [...plan.copies], failed: [], current: undefined, lenient: false }),
+    (plan): Attempt => ({
+      plan,
+      left: [...plan.copies],
+      lastResort: [],
+      failed: [],
+      current: undefined,
+      lenient: false,
+    }),
   );
   while (attempts.length > 0) {
     const results = await runRound(attempts, lanes, target, verify, losses);
@@ -131,13 +140,26 @@ function takeNextCopy(attempt: Attempt, lanes: ReadLanes): boolean {
     attempt.current = copy;
     return true;
   }
-  // A whole copy that is not what object_info says is worth more than none: the report names it.
-  const readable = attempt.failed.find(({ failure }) => failure !== 'unreadable');
-  if (readable === undefined || attempt.lenient) return false;
-  lanes.leastBusy([readable.copy], bytesOf(attempt.plan));
-  attempt.current = readable.copy;
-  attempt.lenient = true;
-  return true;
+  // A whole copy that is not what object_info says, or an older one, is worth more than none: the
+  // report names it.
+  if (!attempt.lenient) {
+    attempt.lenient = true;
+    const whole = attempt.failed.filter(({ failure }) => failure !== 'unreadable');
+    attempt.lastResort = [...whole.map((f) => f.copy), ...attempt.plan.lastResort];
+  }
+  for (let next = attempt.lastResort.shift(); next !== undefined; next = attempt.lastResort.shift()) {
+    attempt.current = lanes.leastBusy([next], bytesOf(attempt.plan));
+    if (attempt.current !== undefined) return true;
+  }
+  return false;
+}
+
+/** Why the copies that count could not be used. */
+function whyNot({ plan, failed }: Attempt): string {
+  const reasons = failed.map((f) => f.reason);
+  const names = plan.copies.map(({ osd }) => osd.name).join(', ');
+  if (reasons.length === 0) reasons.push(`version ${plan.version ?? 'unknown'} is on ${names}, not at hand`);
+  return reasons.join('; ');
 }
 
 function eachPiece(plan: ObjectPlan, use: (offset: number, length: number) => void): void {
@@ -153,16 +175,14 @@ function finish(
   totals.read += result.read;
   totals.written += result.written;
   totals.objects++;
-  const { plan, failed, lenient } = attempt;
-  const reason = lenient ? failed.map((f) => f.reason).join('; ') : plan.doubt;
+  const { plan, lenient, current } = attempt;
+  const older = plan.lastResort.includes(current!) ? `; another version was taken from ${current!.osd.name}` : '';
+  const reason = lenient ? whyNot(attempt) + older : plan.doubt;
   if (reason !== undefined) eachPiece(plan, (at, n) => losses.doubtful.add(at, n, plan.object, reason));
 }
 
-function giveUp({ plan, failed }: Attempt, losses: Losses): void {
-  const names = plan.copies.map(({ osd }) => osd.name).join(', ');
-  const reason =
-    failed.length === 0
-      ? `version ${plan.version ?? 'unknown'} is on ${names} alone, which is not at hand`
-      : failed.map((f) => f.reason).join('; ');
+function giveUp(attempt: Attempt, losses: Losses): void {
+  const { plan } = attempt;
+  const reason = whyNot(attempt);
   eachPiece(plan, (at, n) => losses.lost.add(at, n, plan.object, reason));
 }

@@ -12,8 +12,10 @@ import type { LossMap } from './loss-map.ts';
 export interface ObjectPlan {
   /** name of the data object, for messages */
   object: string;
-  /** best first */
+  /** all of the version that counts */
   copies: ObjectCopy[];
+  /** other copies, newest first, for when none of those can be read */
+  lastResort: ObjectCopy[];
   /** logical bytes, undefined where only the store's own size is known */
   size: number | undefined;
   digest: number | undefined;
@@ -79,6 +81,8 @@ export async function planRanges(
     } else if (resolution.state === 'lost') {
       addRanges(losses.lost, own, object, resolution.reason);
     } else {
+      const { doubt } = resolution;
+      if (doubt !== undefined) addRanges(losses.doubtful, own, object, doubt);
       collectBelow(layer, own, below);
     }
   }

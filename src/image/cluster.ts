@@ -9,6 +9,7 @@ import { parseDataObjectName } from '../rbd/names.ts';
 import type { ObjectRef } from '../store/object-store.ts';
 import type { Image } from './image.ts';
 import { ImageIndex } from './image-index.ts';
+import { PgAuthority } from './pg-authority.ts';
 import { type DataPrefix, dataPrefixes } from './object-table.ts';
 import { type MetadataCopy, pickCopy } from './metadata-copies.ts';
 
@@ -31,6 +32,7 @@ export class Cluster {
   readonly osds: ClusterOsd[];
   readonly osdMap: OsdMap | undefined;
   readonly problems: string[] = [];
+  readonly pgs: PgAuthority;
   #metadata: Map<string, MetadataCopy[]> | undefined;
   #prefixes: Map<string, DataPrefix> | undefined;
   #images: Image[] | undefined;
@@ -38,6 +40,7 @@ export class Cluster {
   constructor(fsid: string | undefined, osds: CatalogOsd[], osdMap: OsdMap | undefined) {
     this.fsid = fsid;
     this.osdMap = osdMap;
+    this.pgs = new PgAuthority(this);
     this.osds = osds
       .map((catalog) => ({ name: osdName(catalog.identity, catalog.location.path), catalog }))
       .sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
@@ -133,13 +136,18 @@ export class Cluster {
     name: Uint8Array | string,
   ): MetadataObject | undefined {
     const copies = this.#objects().get(objectKey(pool, namespace, name));
-    return copies === undefined ? undefined : pickCopy(copies);
+    return copies === undefined ? undefined : this.#pick(copies);
+  }
+
+  #pick(copies: readonly MetadataCopy[]): MetadataObject | undefined {
+    const { pool, hash } = copies[0]!.object.ref.id;
+    return pickCopy(copies, this.pgs.decide(pool, hash));
   }
 
   /** Each metadata object that exists, its copy that counts. */
   *metadataObjects(): Generator<MetadataObject> {
     for (const copies of this.#objects().values()) {
-      const object = pickCopy(copies);
+      const object = this.#pick(copies);
       if (object !== undefined) yield object;
     }
   }

@@ -2,6 +2,7 @@ import { compareEversion, type Eversion, ZERO_EVERSION } from '../ceph/encoding.
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
 import type { MetadataObject } from '../catalog/metadata.ts';
+import { judgeObject, type PgDecision } from './pg-authority.ts';
 
 /** One OSD's copy of a metadata object. */
 export interface MetadataCopy {
@@ -40,13 +41,21 @@ function compare(a: Ranked, b: Ranked): number {
   );
 }
 
-/** The copy that counts: the newest by object_info. undefined: the object does not exist. */
-export function pickCopy(copies: readonly MetadataCopy[]): MetadataObject | undefined {
-  const ranked = copies.map(({ object }): Ranked => {
+/**
+ * The copy that counts: of the version that the PG's authority names. undefined: the object does not
+ * exist.
+ */
+export function pickCopy(copies: readonly MetadataCopy[], decision: PgDecision): MetadataObject | undefined {
+  const ranked = copies.map(({ osd, object }): Ranked & { osd: number } => {
     const info = objectInfoOf(object);
-    return { object, info, version: info?.version ?? ZERO_EVERSION };
+    return { osd, object, info, version: info?.version ?? ZERO_EVERSION };
   });
-  const best = ranked.sort(compare)[0];
-  if (best === undefined || (best.info !== undefined && isWhiteout(best.info))) return undefined;
-  return best.object;
+  if (ranked.length === 0) return undefined;
+  const evidence = ranked.map(({ osd, info }) => ({ osd, version: info?.version }));
+  const verdict = judgeObject(decision, copies[0]!.object.ref.id, evidence);
+  if (!verdict.exists) return undefined;
+  const { version } = verdict;
+  const current = ranked.filter((r) => version === undefined || compareEversion(r.version, version) === 0);
+  const best = (current.length > 0 ? current : ranked).sort(compare)[0]!;
+  return best.info !== undefined && isWhiteout(best.info) ? undefined : best.object;
 }

@@ -1,12 +1,15 @@
 import { compareEversion, type Eversion, formatEversion, NOSNAP } from '../ceph/encoding.ts';
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
+import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { decodeSnapSet, type SnapSet } from '../ceph/snapset.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
+import { dataObjectName } from '../rbd/names.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../store/filestore/fast-filename.ts';
 import type { CopyAttrs } from '../store/object-attrs.ts';
 import type { ObjectRef } from '../store/object-store.ts';
 import type { ClusterOsd } from './cluster.ts';
 import type { Layer } from './layer.ts';
+import { judgeObject, type PgAuthority } from './pg-authority.ts';
 
 /** One copy of a data object that may be read. */
 export interface ObjectCopy {
@@ -16,11 +19,13 @@ export interface ObjectCopy {
 
 /** What is known of one object of a layer. */
 export type Resolution =
-  | { state: 'absent' }
+  | { state: 'absent'; doubt: string | undefined }
   | {
       state: 'present';
-      /** best first; all of the same version */
+      /** all of the version that counts */
       copies: ObjectCopy[];
+      /** other copies, newest first: worth more than nothing, never without a word */
+      lastResort: ObjectCopy[];
       /** logical bytes; undefined where no object_info tells */
       size: number | undefined;
       /** crc32c of all its bytes (seed 0xffffffff), where object_info vouches for one */
@@ -39,7 +44,7 @@ interface Candidate extends ObjectCopy {
   info: ObjectInfo | undefined;
 }
 
-const ABSENT: Resolution = { state: 'absent' };
+const ABSENT: Resolution = { state: 'absent', doubt: undefined };
 
 function decoded<T>(bytes: Uint8Array | undefined, decode: (bytes: Uint8Array) => T): T | undefined {
   if (bytes === undefined) return undefined;
@@ -76,53 +81,23 @@ class AttrsBatch {
 
 /**
  * Finds out, for some objects of a layer, whether they exist at its snapshot and which copies hold
- * them. docs/formats/filestore.md, "The read rule". For now the newest copy by object_info wins.
+ * them. docs/formats/filestore.md, "The read rule" and "Rule to choose".
  */
 export async function resolveObjects(
   layer: Layer,
   objectNos: readonly number[],
   reader: AttrsReader,
 ): Promise<Map<number, Resolution>> {
-  const { objects, snapId } = layer;
-  const atSnapshot = snapId !== NOSNAP;
-  const result = new Map<number, Resolution>();
-  const heads = new AttrsBatch();
-  for (const objectNo of objectNos) {
-    const rows = objects.rowsOf(objectNo);
-    if (rows.length === 0) result.set(objectNo, ABSENT);
-    for (const row of rows) {
-      const snap = objects.snap(row);
-      const wanted = snap === ROW_HEAD || (atSnapshot && snap === ROW_SNAPDIR);
-      if (wanted) heads.add(objectNo, { osd: objects.osd(row), ref: objects.ref(row) });
-    }
-  }
-  const byObject = await heads.read(reader, atSnapshot);
+  const resolver = new Resolver(layer);
+  const heads = await resolver.headsOf(objectNos).read(reader, layer.snapId !== NOSNAP);
   const clones = new AttrsBatch();
-  const rules = new Map<number, ServingClone>();
-  for (const objectNo of objectNos) {
-    if (result.has(objectNo)) continue;
-    const candidates = byObject.get(objectNo) ?? [];
-    const rule = atSnapshot ? cloneRule(layer, objectNo, candidates) : undefined;
-    if (rule === undefined || rule.kind === 'head') {
-      result.set(objectNo, choose(candidates.filter(isHead), rule?.doubt));
-    } else if (rule.kind === 'absent') {
-      result.set(objectNo, ABSENT);
-    } else {
-      rules.set(objectNo, rule);
-      for (const row of objects.rowsOf(objectNo)) {
-        if (BigInt(objects.snap(row)) !== rule.clone) continue;
-        clones.add(objectNo, { osd: objects.osd(row), ref: objects.ref(row) });
-      }
-    }
+  for (const objectNo of objectNos) resolver.resolveHead(objectNo, heads.get(objectNo) ?? [], clones);
+  const found = await clones.read(reader, false);
+  for (const [objectNo, rule] of resolver.clones) {
+    resolver.resolveClone(objectNo, rule, found.get(objectNo) ?? []);
   }
-  const cloneCandidates = await clones.read(reader, false);
-  for (const [objectNo, rule] of rules) {
-    result.set(objectNo, chooseClone(rule, cloneCandidates.get(objectNo) ?? [], snapId));
-  }
-  return result;
+  return resolver.result;
 }
-
-const isHead = (candidate: Candidate): boolean => candidate.ref.id.snap === NOSNAP;
 
 interface ServingClone {
   kind: 'clone';
@@ -134,14 +109,154 @@ interface ServingClone {
 
 type CloneRule = { kind: 'head'; doubt?: string } | { kind: 'absent'; doubt?: string } | ServingClone;
 
-/** Which object serves the layer's snapshot, by the newest SnapSet. */
-function cloneRule(layer: Layer, objectNo: number, candidates: readonly Candidate[]): CloneRule {
-  const newest = [...candidates].sort(byVersion).find((c) => c.attrs.snapSet !== undefined);
-  const snapSet = decoded(newest?.attrs.snapSet, decodeSnapSet);
-  return snapSet === undefined
-    ? guessClone(layer, objectNo, candidates)
-    : cloneFromSnapSet(snapSet, layer.snapId);
+/** One call of `resolveObjects`. */
+class Resolver {
+  readonly result = new Map<number, Resolution>();
+  /** objects that a clone serves */
+  readonly clones = new Map<number, ServingClone>();
+  readonly #layer: Layer;
+  readonly #pgs: PgAuthority;
+
+  constructor(layer: Layer) {
+    this.#layer = layer;
+    this.#pgs = layer.image.cluster.pgs;
+  }
+
+  get #atSnapshot(): boolean {
+    return this.#layer.snapId !== NOSNAP;
+  }
+
+  /** Heads (and snapdirs, where a snapshot is read) of the objects that have rows. */
+  headsOf(objectNos: readonly number[]): AttrsBatch {
+    const { objects } = this.#layer;
+    const batch = new AttrsBatch();
+    for (const objectNo of objectNos) {
+      const rows = objects.rowsOf(objectNo);
+      if (rows.length === 0) this.result.set(objectNo, this.#nowhere(objectNo));
+      for (const row of rows) {
+        const snap = objects.snap(row);
+        if (snap !== ROW_HEAD && !(this.#atSnapshot && snap === ROW_SNAPDIR)) continue;
+        batch.add(objectNo, { osd: objects.osd(row), ref: objects.ref(row) });
+      }
+    }
+    return batch;
+  }
+
+  /** An object that is on no OSD: a hole, unless its whole PG is on none. */
+  #nowhere(objectNo: number): Resolution {
+    const { image, dataPool } = this.#layer;
+    const name = dataObjectName(image.header.objectPrefix, objectNo, image.format);
+    const decision = this.#pgs.decide(dataPool, objectHash(name, NO_KEY, image.namespace));
+    if (decision.copies.length > 0 || this.#pgs.isBlind) return { state: 'absent', doubt: decision.doubt };
+    const pgNum = image.cluster.osdMap?.pools.get(dataPool)?.pgNum;
+    const pg = pgNum === undefined ? '' : ` ${dataPool}.${pgSeedOf(objectHash(name, NO_KEY, image.namespace), pgNum).toString(16)}`;
+    return { state: 'lost', reason: `its PG${pg} is on none of the OSDs` };
+  }
+
+  resolveHead(objectNo: number, candidates: readonly Candidate[], clones: AttrsBatch): void {
+    if (this.result.has(objectNo)) return;
+    const heads = candidates.filter(isHead);
+    if (!this.#atSnapshot) {
+      this.result.set(objectNo, this.#judge(objectNo, heads, undefined));
+      return;
+    }
+    const rule = this.#cloneRule(objectNo, candidates);
+    if (rule.kind === 'head') this.result.set(objectNo, this.#judge(objectNo, heads, rule.doubt));
+    else if (rule.kind === 'absent') this.result.set(objectNo, { state: 'absent', doubt: rule.doubt });
+    else {
+      this.clones.set(objectNo, rule);
+      const { objects } = this.#layer;
+      for (const row of objects.rowsOf(objectNo)) {
+        const snap = objects.snap(row);
+        if (snap < 0 || BigInt(snap) !== rule.clone) continue;
+        clones.add(objectNo, { osd: objects.osd(row), ref: objects.ref(row) });
+      }
+    }
+  }
+
+  /** Which object serves the layer's snapshot, by the SnapSet that counts. */
+  #cloneRule(objectNo: number, candidates: readonly Candidate[]): CloneRule {
+    const { objects, snapId } = this.#layer;
+    const heads = candidates.filter(isHead);
+    const snapDirs = candidates.filter((c) => !isHead(c));
+    for (const group of [heads, snapDirs]) {
+      if (group.length === 0) continue;
+      const { copies } = this.#select(group);
+      const snapSet = copies.map((c) => decoded(c.attrs.snapSet, decodeSnapSet)).find((s) => s !== undefined);
+      if (snapSet !== undefined) return cloneFromSnapSet(snapSet, snapId);
+    }
+    const unreadable = candidates.length > 0 && candidates.some((c) => c.attrs.snapSet === undefined);
+    const ids = objects.rowsOf(objectNo).map((row) => objects.snap(row));
+    return guessClone(ids, snapId, heads.length > 0, unreadable);
+  }
+
+  /** The candidates of one object that count, and why that may be wrong. */
+  #select(candidates: readonly Candidate[]) {
+    const { id } = candidates[0]!.ref;
+    const decision = this.#pgs.decide(id.pool, id.hash);
+    const evidence = candidates.map(({ osd, info }) => ({ osd: osd.index, version: info?.version }));
+    const verdict = judgeObject(decision, id, evidence);
+    const { version } = verdict.exists ? verdict : { version: undefined };
+    const isCurrent = (c: Candidate) =>
+      version !== undefined && c.info !== undefined && compareEversion(c.info.version, version) === 0;
+    return { verdict, version, copies: candidates.filter(isCurrent) };
+  }
+
+  resolveClone(objectNo: number, rule: ServingClone, candidates: readonly Candidate[]): void {
+    const { snapId } = this.#layer;
+    if (candidates.length === 0) {
+      const reason = `clone ${rule.clone} that held it is on none of the OSDs`;
+      this.result.set(objectNo, { state: 'lost', reason });
+      return;
+    }
+    if (rule.bySnaps) {
+      const snaps = [...candidates].sort(byVersion)[0]!.info?.snaps ?? [];
+      const oldest = snaps[snaps.length - 1];
+      if (oldest !== undefined && snapId < oldest) {
+        this.result.set(objectNo, ABSENT);
+        return;
+      }
+    }
+    const judged = this.#judge(objectNo, candidates, rule.doubt);
+    // The SnapSet says that it exists: a PG copy that lacks it has lost it.
+    const doubt = `the SnapSet has clone ${rule.clone}, the copy of the PG that counts has not`;
+    this.result.set(objectNo, judged.state === 'absent' ? unproven(candidates, doubt) : judged);
+  }
+
+  #judge(objectNo: number, candidates: readonly Candidate[], doubt: string | undefined): Resolution {
+    if (candidates.length === 0) return this.#nowhereAsHead(objectNo);
+    const usable = candidates.filter(({ attrs }) => attrs.error === undefined);
+    const { verdict, version, copies } = this.#select(candidates);
+    if (!verdict.exists) return { state: 'absent', doubt: verdict.doubt ?? doubt };
+    if (usable.length === 0) {
+      return { state: 'lost', reason: candidates.map(({ osd, attrs }) => `${osd.name}: ${attrs.error}`).join('; ') };
+    }
+    const why = verdict.doubt ?? doubt;
+    if (version === undefined || copies.length === 0) return unproven(usable, why ?? 'no copy tells its version');
+    const { info } = copies[0]!;
+    if (isWhiteout(info!)) return { state: 'absent', doubt: why };
+    return {
+      state: 'present',
+      copies: copies.map(copyOf),
+      lastResort: usable.filter((c) => !copies.includes(c)).sort(byVersion).map(copyOf),
+      size: info!.size,
+      digest: info!.dataDigest,
+      version: formatEversion(version),
+      doubt: why,
+    };
+  }
+
+  /** Only clones are left of the object: its head does not exist, if its PG can be judged. */
+  #nowhereAsHead(objectNo: number): Resolution {
+    const { objects } = this.#layer;
+    const row = objects.firstRow(objectNo);
+    return { state: 'absent', doubt: this.#pgs.decide(this.#layer.dataPool, objects.hash(row)).doubt };
+  }
 }
+
+const NO_KEY = new Uint8Array(0);
+const copyOf = ({ osd, ref }: Candidate): ObjectCopy => ({ osd, ref });
+const isHead = (candidate: Candidate): boolean => candidate.ref.id.snap === NOSNAP;
 
 /** The rule proper: `filestore.md`, "Which file holds (object, snapshot)". */
 export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
@@ -154,76 +269,33 @@ export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
 }
 
 /** Without any SnapSet the clones that lie there are the only evidence. */
-function guessClone(layer: Layer, objectNo: number, heads: readonly Candidate[]): CloneRule {
-  const { objects, snapId } = layer;
-  const ids = objects.rowsOf(objectNo).map((row) => objects.snap(row));
+function guessClone(ids: readonly number[], snapId: bigint, hasHead: boolean, unreadable: boolean): CloneRule {
   const clone = ids.filter((id) => id >= 0 && BigInt(id) >= snapId).sort((a, b) => a - b)[0];
-  const doubt = 'no SnapSet can be read: the clone was chosen by its id';
+  const doubt = unreadable
+    ? 'no SnapSet can be read: the clone was chosen by its id'
+    : 'neither head nor snapdir is there: the clone was chosen by its id';
   if (clone !== undefined) return { kind: 'clone', clone: BigInt(clone), bySnaps: false, doubt };
-  return heads.length === 0 ? { kind: 'absent' } : { kind: 'head', doubt };
-}
-
-function chooseClone(
-  rule: ServingClone,
-  candidates: readonly Candidate[],
-  snapId: bigint,
-): Resolution {
-  if (candidates.length === 0) {
-    return { state: 'lost', reason: `clone ${rule.clone} that held it is on none of the OSDs` };
-  }
-  if (rule.bySnaps) {
-    const snaps = [...candidates].sort(byVersion)[0]!.info?.snaps ?? [];
-    const oldest = snaps[snaps.length - 1];
-    if (oldest !== undefined && snapId < oldest) return ABSENT;
-  }
-  return choose(candidates, rule.doubt);
+  return hasHead ? { kind: 'head', doubt } : { kind: 'absent' };
 }
 
 const NEVER: Eversion = { epoch: -1, version: 0n };
 
-/** Newest first; copies without a readable version last. */
+/** Newest first; copies without a readable version last, of these the one written last first. */
 const byVersion = (a: Candidate, b: Candidate): number =>
-  compareEversion(b.info?.version ?? NEVER, a.info?.version ?? NEVER);
+  compareEversion(b.info?.version ?? NEVER, a.info?.version ?? NEVER) || b.attrs.mtimeMs - a.attrs.mtimeMs;
 
-/** The newest copies of those given, by object_info's version. */
-function choose(candidates: readonly Candidate[], doubt: string | undefined): Resolution {
-  if (candidates.length === 0) return ABSENT;
-  const usable = candidates.filter(({ attrs }) => attrs.error === undefined);
-  if (usable.length === 0) {
-    return { state: 'lost', reason: candidates.map(({ attrs }) => attrs.error).join('; ') };
-  }
-  const sorted = [...usable].sort(byVersion);
+/** The best that is left, said to be no more than that. */
+function unproven(candidates: readonly Candidate[], doubt: string): Resolution {
+  const sorted = [...candidates].sort(byVersion);
   const best = sorted[0]!;
-  if (best.info === undefined) return chooseUnversioned(sorted);
-  if (isWhiteout(best.info)) return ABSENT;
-  const { version, size, dataDigest } = best.info;
-  const current = sorted.filter((c) => c.info !== undefined && compareEversion(c.info.version, version) === 0);
+  const same = sorted.filter((c) => byVersion(c, best) === 0 || c === best);
   return {
     state: 'present',
-    copies: current.map(({ osd, ref }) => ({ osd, ref })),
-    size,
-    digest: dataDigest,
-    version: formatEversion(version),
-    doubt: doubt ?? unreadableDoubt(candidates, current.length),
-  };
-}
-
-/** A copy that cannot be read may be the newest, unless all that can be read agree. */
-function unreadableDoubt(candidates: readonly Candidate[], current: number): string | undefined {
-  const unreadable = candidates.filter(({ attrs }) => attrs.error !== undefined);
-  if (unreadable.length === 0 || current === candidates.length - unreadable.length) return undefined;
-  return `copies differ, and one cannot be read: ${unreadable[0]!.attrs.error}`;
-}
-
-/** No copy tells its version: the one changed last is the best guess. */
-function chooseUnversioned(candidates: readonly Candidate[]): Resolution {
-  const sorted = [...candidates].sort((a, b) => b.attrs.mtimeMs - a.attrs.mtimeMs);
-  return {
-    state: 'present',
-    copies: sorted.map(({ osd, ref }) => ({ osd, ref })),
-    size: undefined,
-    digest: undefined,
-    version: undefined,
-    doubt: 'object_info is lost on every copy: the copy written last was taken',
+    copies: same.map(copyOf),
+    lastResort: sorted.filter((c) => !same.includes(c)).map(copyOf),
+    size: best.info?.size,
+    digest: best.info?.dataDigest,
+    version: best.info && formatEversion(best.info.version),
+    doubt,
   };
 }

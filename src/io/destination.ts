@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fstatSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
@@ -28,6 +29,8 @@ export interface Destination {
 }
 
 const stat = (file: string): Stats | undefined => statSync(file, { throwIfNoEntry: false });
+/** The same for a name itself, so that a link to nothing counts as being there. */
+const lstat = (file: string): Stats | undefined => lstatSync(file, { throwIfNoEntry: false });
 
 /** Is DEST something that bytes can only be sent to, in order? */
 export function isStream(dest: string): boolean {
@@ -58,18 +61,31 @@ const isInside = (file: string, directory: string): boolean =>
  * @param sources paths of sources, and of catalogs
  * @throws USAGE
  */
-function refuseSources(real: string, dest: string, found: Stats | undefined, sources: readonly string[]): void {
+function refuseSources(
+  real: string,
+  dest: string,
+  found: Stats | undefined,
+  sources: readonly string[],
+): void {
   for (const source of sources) {
     const of = stat(source);
     if (of === undefined) continue;
     const within = of.isDirectory() && isInside(real, realpathSync(source));
-    if (within) throw usageError(`${dest} lies inside the source ${source}: sources are never written to`);
+    if (within)
+      throw usageError(`${dest} lies inside the source ${source}: sources are never written to`);
     if (found === undefined) continue;
     const same = found.dev === of.dev && found.ino === of.ino;
-    const holds = found.isBlockDevice() && (found.rdev === of.dev || (of.isBlockDevice() && found.rdev === of.rdev));
+    const holds =
+      found.isBlockDevice() &&
+      (found.rdev === of.dev || (of.isBlockDevice() && found.rdev === of.rdev));
     if (same) throw usageError(`${dest} is the source ${source}: sources are never written to`);
     if (holds) throw usageError(`${dest} holds the source ${source}: sources are never written to`);
   }
+}
+
+function kindOf(found: Stats): string {
+  if (found.isBlockDevice()) return 'a block device, and all that it holds';
+  return found.isSymbolicLink() ? 'a symbolic link to nothing' : 'a file';
 }
 
 export interface DestinationRequest {
@@ -91,10 +107,12 @@ export function openDestination(request: DestinationRequest): Destination {
   const real = realDestination(dest);
   const found = stat(real);
   refuseSources(real, dest, found, request.sources);
-  if (found?.isDirectory()) throw usageError(`${dest} is a directory: name the file to write`);
-  if (found !== undefined && !force) {
-    const what = found.isBlockDevice() ? 'a block device, and all that it holds' : 'a file';
-    throw usageError(`${dest} exists; with --force the image replaces it (${what})`);
+  if (found?.isDirectory() || dest.endsWith('/')) {
+    throw usageError(`${dest} is a directory: name the file to write`);
+  }
+  const there = found ?? lstat(real);
+  if (there !== undefined && !force) {
+    throw usageError(`${dest} exists; with --force the image replaces it (${kindOf(there)})`);
   }
   return found?.isBlockDevice() ? openDevice(real, request) : openFile(real, found, request);
 }
@@ -121,21 +139,35 @@ function openPartial(partial: string): number {
   } catch (error) {
     throw destinationFailure(error, 'write', partial);
   }
-  if (native !== undefined && native.lockExclusive(fd) === -EWOULDBLOCK) {
+  try {
+    const opened = fstatSync(fd);
+    if (!opened.isFile()) throw usageError(`${partial} is in the way: it is no file`);
+    const locked = native === undefined || native.lockExclusive(fd) !== -EWOULDBLOCK;
+    // Gone since it was opened: the other export has just finished, and this is its image.
+    if (!locked || lstat(partial)?.ino !== opened.ino) {
+      throw usageError(`another export is writing to ${partial}`);
+    }
+  } catch (error) {
     closeSync(fd);
-    throw usageError(`another export is writing to ${partial}`);
+    throw error;
   }
   return fd;
 }
 
-function openFile(real: string, found: Stats | undefined, request: DestinationRequest): Destination {
+function openFile(
+  real: string,
+  found: Stats | undefined,
+  request: DestinationRequest,
+): Destination {
   const directory = path.dirname(real);
   checkSpace(directory, request.need);
   const partial = real + PARTIAL;
+  refuseSources(partial, partial, stat(partial), request.sources);
   const fd = openPartial(partial);
   const abandon = () => {
     closeSync(fd);
-    unlinkSync(partial);
+    // It has its name already where only the directory could not be made durable.
+    if (lstat(partial) !== undefined) unlinkSync(partial);
   };
   try {
     ftruncateSync(fd, 0);
@@ -187,7 +219,11 @@ function openDevice(device: string, { size }: DestinationRequest): Destination {
   try {
     const room = deviceSize(fd, device);
     if (room < size) {
-      throw destinationError(`${device} has ${room} bytes, the image ${size}`, { path: device, expected: size, found: room });
+      throw destinationError(`${device} has ${room} bytes, the image ${size}`, {
+        path: device,
+        expected: size,
+        found: room,
+      });
     }
     // Holes stay as they are from here on: everything reads as zeros before the first byte is written.
     const sink = openSink({ kind: 'file', path: device });
@@ -216,4 +252,3 @@ export function allocatedBytes(file: string): number | undefined {
   const found = lstatSync(file, { throwIfNoEntry: false });
   return found?.isFile() ? found.blocks * 512 : undefined;
 }
-

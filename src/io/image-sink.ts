@@ -6,7 +6,11 @@ import { errnoText } from './source-errors.ts';
 /** Where a worker puts image bytes: a file or device, or shared memory that the caller streams. */
 export type ImageTarget =
   | { kind: 'file'; path: string }
-  | { kind: 'memory'; buffer: SharedArrayBuffer; /** image offset of its first byte */ base: number };
+  | {
+      kind: 'memory';
+      buffer: SharedArrayBuffer /** image offset of its first byte */;
+      base: number;
+    };
 
 export interface ImageSink {
   /** puts bytes [from, to) of `buffer` at `position` of the image @throws DESTINATION */
@@ -17,6 +21,8 @@ export interface ImageSink {
 }
 
 const ZEROS = Buffer.alloc(1 << 20);
+/** The largest logical sector that disks have. */
+const SECTOR = 4096;
 
 export function destinationFailure(error: unknown, what: string, file: string) {
   const errno = (error as NodeJS.ErrnoException).code ?? 'EIO';
@@ -48,9 +54,18 @@ class FileSink implements ImageSink {
 
   zero(position: number, length: number): void {
     const mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
-    if (native?.fallocate(this.#fd, mode, position, length) === 0) return;
-    for (let done = 0; done < length; done += ZEROS.length) {
-      this.write(ZEROS, 0, Math.min(ZEROS.length, length - done), position + done);
+    const end = position + length;
+    // A device punches whole sectors only: what sticks out is written.
+    const from = Math.min(end, Math.ceil(position / SECTOR) * SECTOR);
+    const to = Math.max(from, end - (end % SECTOR));
+    const punched = to > from && native?.fallocate(this.#fd, mode, from, to - from) === 0;
+    this.#writeZeros(position, punched ? from : end);
+    if (punched) this.#writeZeros(to, end);
+  }
+
+  #writeZeros(from: number, to: number): void {
+    for (let at = from; at < to; at += ZEROS.length) {
+      this.write(ZEROS, 0, Math.min(ZEROS.length, to - at), at);
     }
   }
 
@@ -79,5 +94,7 @@ class MemorySink implements ImageSink {
 }
 
 export function openSink(target: ImageTarget): ImageSink {
-  return target.kind === 'file' ? new FileSink(target.path) : new MemorySink(target.buffer, target.base);
+  return target.kind === 'file'
+    ? new FileSink(target.path)
+    : new MemorySink(target.buffer, target.base);
 }

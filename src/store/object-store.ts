@@ -71,6 +71,12 @@ export interface ObjectStoreReader {
   /** @throws SOURCE_IO; errno ENOENT when there is no such object */
   open(ref: ObjectRef): OpenObject;
   /**
+   * How many low bits of the placement hash all objects of a PG's collection share; undefined where
+   * the store does not tell. An OSD that was away during a split still has fewer bits than the pool.
+   * @param directory as in `ObjectRef`
+   */
+  pgBits(directory: Uint8Array): number | undefined;
+  /**
    * omap entries in ascending key order, values as views; nothing for an object without omap
    * @throws SOURCE_IO when there is no database to look into
    */

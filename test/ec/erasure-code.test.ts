@@ -86,11 +86,16 @@ describe('locally repairable codes', () => {
     expect(rebuildAll(vectorOf(name))).toEqual({ rebuilt, refused, wrong: [] });
   });
 
-  it('reads only the group of a single lost shard', () => {
-    // k=4 m=2 l=3: D D c local, twice.
-    const code = erasureCode(vectorOf('lrc-4-2-3').profile);
+  it('finds a lost shard from its own group, with all of the other group gone', () => {
+    // k=4 m=2 l=3: D D c and a local parity, twice.
+    const { profile, shards } = vectorOf('lrc-4-2-3');
+    const code = erasureCode(profile);
     expect(code.dataShards).toEqual([0, 1, 4, 5]);
-    expect(code.plan(new Set([0, 2, 3, 4, 5, 6, 7]), [1])).toEqual({ read: [0, 2, 3] });
+    expect(code.plan(new Set([0, 2, 3]), [1])).toEqual({ read: [0, 2, 3] });
+    expect(code.plan(new Set([0, 2, 3]))).toBeUndefined();
+    const out = new Map<number, Uint8Array>();
+    code.decode(without(shards, [1, 4, 5, 6, 7]), [1], out);
+    expect(sameBytes(out.get(1), shards[1]!)).toBe(true);
   });
 
   it('trusts no global parity that Ceph never computed', () => {

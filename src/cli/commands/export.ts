@@ -53,7 +53,7 @@ async function writeImage(
   const { verify, dest } = options;
   const work: ExportContext = { layer, lanes, verify, progress: context.progress, signal };
   if (isStream(dest)) {
-    const writer = dest === '-' ? streamWriter(context.streams.stdout) : deviceWriter(dest);
+    const writer = dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
     const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
     await writer.close();
     return outcome;

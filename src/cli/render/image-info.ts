@@ -5,7 +5,7 @@ import type { Layer } from '../../image/layer.ts';
 import { type NamedParent, parentOf } from '../../image/parents.ts';
 import type { Presence } from '../../image/presence.ts';
 import { imageOrigin } from '../../rbd/conventions.ts';
-import { featureNames, flagNames, opFeatureNames } from '../../rbd/features.ts';
+import { FEATURE_JOURNALING, featureNames, flagNames, opFeatureNames } from '../../rbd/features.ts';
 import type { Snapshot } from '../../rbd/snapshot.ts';
 import { objectCount } from '../../rbd/striping.ts';
 import { bytesText, countText } from '../progress.ts';
@@ -86,6 +86,7 @@ export function imageInfo(layer: Layer, snapshot: Snapshot | undefined, presence
     ...(snapshot === undefined ? {} : { protected: snapshot.protection === 'protected' ? 'true' : 'false' }),
     ...(parent === undefined ? {} : { parent: parentInfo(parent) }),
     ...(striped ? { stripe_unit: header.stripeUnit, stripe_count: header.stripeCount } : {}),
+    ...((header.features & FEATURE_JOURNALING) === 0n ? {} : { journal: image.id }),
     pool: image.cluster.poolName(image.pool),
     namespace: nameToText(image.namespace),
     trash: image.trash !== undefined,

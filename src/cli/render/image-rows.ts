@@ -30,7 +30,7 @@ export const parentJson = (parent: NamedParent) => ({
   pool: parent.pool,
   pool_namespace: parent.namespace,
   image: parent.image,
-  snapshot: parent.snapshot,
+  snapshot: parent.rawSnapshot,
 });
 
 const parentText = (parent: NamedParent): string => {

@@ -20,11 +20,16 @@ function unzstd(reader: ByteReader, length: number): Uint8Array {
   return zstdDecode(reader.rest(), length);
 }
 
+/** No byte of LZ4 can announce more than this. */
+const LZ4_GROWTH = 255;
+
 /** Segments, each a block of its own that may refer back into those before it. */
 function unlz4(reader: ByteReader, length: number): Uint8Array {
   const sizes = reader.list(8, (r) => ({ plain: r.u32(), packed: r.u32() }));
   const total = sizes.reduce((sum, { plain }) => sum + plain, 0);
-  if (total !== length) throw reader.fail(`${total} bytes announced, not ${length}`);
+  if (total !== length || total > reader.remaining * LZ4_GROWTH + 64) {
+    throw reader.fail(`${total} bytes announced, not ${length}`);
+  }
   const output = new Uint8Array(length);
   let at = 0;
   for (const { plain, packed } of sizes) {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { ByteReader } from '../../bytes/byte-reader.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { SalvageError, sourceIoError } from '../../errors/salvage-error.ts';
 import { FileSource, sourceDirectory } from '../../io/file-source.ts';
@@ -17,6 +18,9 @@ import { readChained } from './xattr-chain.ts';
 /** "0": no attribute was spilled into omap. Missing or "1": look there too. */
 const SPILL_OUT = 'user.cephos.spill_out';
 const NOTHING_SPILLED = 0x30;
+
+/** u32: hash bits of a PG, on its collection's directory */
+const BITS = 'user.ceph.bits';
 
 /** A FileStore OSD, read in place. Its database is opened when first needed. */
 export class FileStoreReader implements ObjectStoreReader {
@@ -40,6 +44,17 @@ export class FileStoreReader implements ObjectStoreReader {
       ref.fileName,
     ]);
     return new FileStoreObject(new FileSource(file), (name) => this.#spilledAttr(ref.id, name));
+  }
+
+  pgBits(directory: Uint8Array): number | undefined {
+    const collection = Buffer.from(directory).toString('latin1').split('/')[0]!;
+    const opened = new FileSource(path.join(this.location.dataPath, collection));
+    try {
+      const value = opened.xattr(BITS);
+      return value?.length === 4 ? new ByteReader(value, 'collection bits').u32() : undefined;
+    } finally {
+      opened.close();
+    }
   }
 
   *omap(id: ObjectId): Iterable<OmapEntry> {

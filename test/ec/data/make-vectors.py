@@ -68,12 +68,10 @@ def vector(osds, name, words):
     pool = next(p for p in state["pools"] if p["pool_name"] == name)
     data = random.Random(name).randbytes(pool["stripe_width"] * 5 // 2 + 3)
     subprocess.run(["rados", "-p", name, "put", "object", "-"], input=data, check=True)
-    for _ in range(100):
-        files = shard_files(osds, pool["pool"])
-        if len(files) == pool["size"]:
-            break
-        time.sleep(0.2)
+    time.sleep(5)  # acknowledged once journaled: files are written a little later
+    files = shard_files(osds, pool["pool"])
     assert len(files) == pool["size"], (name, files)
+    assert len({os.path.getsize(f) for f in files}) == 1, (name, files)
     return {
         "name": name,
         "profile": state["erasure_code_profiles"][name],

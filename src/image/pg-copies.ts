@@ -1,0 +1,77 @@
+import { binaryKey, nameToText } from '../bytes/names.ts';
+import type { Hobject } from '../ceph/hobject.ts';
+import { isMaxHobject } from '../ceph/hobject.ts';
+import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
+import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
+import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import type { MetadataObject } from '../catalog/metadata.ts';
+import type { ClusterOsd } from './cluster.ts';
+
+/** One OSD's copy of a placement group, as its PG metadata object tells. */
+export interface PgCopy {
+  osd: ClusterOsd;
+  pool: number;
+  seed: number;
+  /** -1 in replicated pools */
+  shard: number;
+  /** the collection holds the objects whose hash ends in these many bits of `seed` */
+  bits: number;
+  info: PgInfo;
+  /** objects this copy knows it lacks or must delete, by `hobjectKey` */
+  missing: Map<string, MissingItem>;
+}
+
+/** What tells objects of one pool apart; hash and pool follow from the rest. */
+export const hobjectKey = (o: Pick<Hobject, 'name' | 'namespace' | 'key' | 'snap'>): string =>
+  [o.namespace, o.key, o.name].map(binaryKey).join('\0') + `\0${o.snap}`;
+
+export const isComplete = (copy: PgCopy): boolean => isMaxHobject(copy.info.lastBackfill);
+
+/** Bits of a PG by the pool's pg_num, for collections that do not tell their own. */
+export function bitsOfPg(seed: number, pgNum: number): number {
+  const bits = Math.ceil(Math.log2(Math.max(1, pgNum)));
+  // With pg_num between two powers of two, the seeds not yet split have one bit less.
+  const half = 2 ** (bits - 1);
+  return bits > 0 && seed < half && seed + half >= pgNum ? bits - 1 : bits;
+}
+
+function decodeKeys(object: MetadataObject, problems: (text: string) => void) {
+  let info: PgInfo | undefined;
+  let fast: ReturnType<typeof decodePgFastInfo>;
+  const missing = new Map<string, MissingItem>();
+  for (const [key, value] of object.omap ?? []) {
+    try {
+      const { kind } = classifyPgMetaKey(key);
+      if (kind === 'info') info = decodePgInfo(value);
+      else if (kind === 'fastInfo') fast = decodePgFastInfo(value);
+      else if (kind === 'missing') {
+        const item = decodeMissingItem(value);
+        missing.set(hobjectKey(item.object), item);
+      }
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      problems(`${nameToText(key)}: ${errorText(error)}`);
+    }
+  }
+  return { info: info === undefined ? undefined : applyFastInfo(info, fast), missing };
+}
+
+/**
+ * The copy that a PG metadata object stands for; undefined when its info cannot be read or it was
+ * never more than a placeholder.
+ * @param pgNumOf pg_num of a pool, where a map tells
+ */
+export function pgCopyOf(
+  osd: ClusterOsd,
+  object: MetadataObject,
+  pgNumOf: (pool: number) => number | undefined,
+  problems: (text: string) => void,
+): PgCopy | undefined {
+  const { pool, hash: seed, shard } = object.ref.id;
+  const { info, missing } = decodeKeys(object, (text) => problems(`${osd.name}: PG ${pool}.${seed.toString(16)}: ${text}`));
+  if (info === undefined || info.history.epochCreated === 0) return undefined;
+  const pgNum = pgNumOf(pool);
+  const bits = object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
+  return { osd, pool, seed, shard, bits, info, missing };
+}

@@ -1,0 +1,106 @@
+import { compareKeys } from '../../kv/key-order.ts';
+import type { KvEntry, KvStore } from '../../kv/kv-store.ts';
+import type { KeyRange } from '../../kv/table-blocks.ts';
+import { DEFAULT_FAMILY } from '../../kv/version.ts';
+
+/**
+ * BlueStore's database by prefix. A prefix lives in the default column family, its keys behind
+ * `<prefix> NUL`, or in families of its own (`O`, `O-0`, ...), or after a broken-off reshard in
+ * both: docs/formats/bluestore.md, "Prefixes".
+ */
+export class PrefixedKv {
+  readonly path: string;
+  readonly #kv: KvStore;
+  readonly #homes = new Map<string, Home[]>();
+
+  constructor(kv: KvStore, path: string) {
+    this.#kv = kv;
+    this.path = path;
+  }
+
+  /** Live entries of a prefix, keys without the prefix and ascending. */
+  *iterate(prefix: string, range: KeyRange = {}): Generator<KvEntry> {
+    const iterators = this.#homesOf(prefix).map((home) => this.#inHome(home, range));
+    const heads = iterators.map((iterator) => next(iterator));
+    for (;;) {
+      const first = smallest(heads);
+      if (first < 0) return;
+      const { key, value } = heads[first]!;
+      for (let i = heads.length - 1; i > first; i--) {
+        // Twice there: homes are listed by how much their word counts.
+        const same = heads[i] !== undefined && compareKeys(heads[i]!.key, key) === 0;
+        if (same) heads[i] = next(iterators[i]!);
+      }
+      heads[first] = next(iterators[first]!);
+      yield { key, value };
+    }
+  }
+
+  /** The value of a key, undefined when there is none. */
+  get(prefix: string, key: Uint8Array): Uint8Array | undefined {
+    for (const { family, lead } of this.#homesOf(prefix)) {
+      const value = this.#kv.get(Buffer.concat([lead, key]), family);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** Families of the prefix's own first: a reshard copies to them before it deletes elsewhere. */
+  #homesOf(prefix: string): Home[] {
+    const known = this.#homes.get(prefix);
+    if (known !== undefined) return known;
+    const { families } = this.#kv;
+    const homes: Home[] = families
+      .filter((name) => name === prefix || name.startsWith(`${prefix}-`))
+      .map((family) => ({ family, lead: NO_BYTES }));
+    if (families.includes(DEFAULT_FAMILY)) {
+      homes.push({ family: DEFAULT_FAMILY, lead: Buffer.from(`${prefix}\0`, 'latin1') });
+    }
+    this.#homes.set(prefix, homes);
+    return homes;
+  }
+
+  *#inHome({ family, lead }: Home, { from, to }: KeyRange): Generator<KvEntry> {
+    if (lead.length === 0) {
+      yield* this.#kv.iterate({ from, to }, family);
+      return;
+    }
+    const above = Buffer.from(lead);
+    above[above.length - 1]! += 1;
+    const inside = {
+      from: from === undefined ? lead : Buffer.concat([lead, from]),
+      to: to === undefined ? above : Buffer.concat([lead, to]),
+    };
+    for (const { key, value } of this.#kv.iterate(inside, family)) {
+      yield { key: key.subarray(lead.length), value };
+    }
+  }
+
+  close(): void {
+    this.#kv.close();
+  }
+}
+
+interface Home {
+  family: string;
+  /** stands before every key */
+  lead: Uint8Array;
+}
+
+const NO_BYTES = new Uint8Array(0);
+
+function next(iterator: Iterator<KvEntry>): KvEntry | undefined {
+  const { done, value } = iterator.next();
+  return done === true ? undefined : value;
+}
+
+/** Index of the smallest key, the first of equal ones; -1 when all have ended. */
+function smallest(heads: readonly (KvEntry | undefined)[]): number {
+  let first = -1;
+  for (let i = 0; i < heads.length; i++) {
+    const head = heads[i];
+    if (head === undefined) continue;
+    if (first < 0 || compareKeys(head.key, heads[first]!.key) < 0) first = i;
+  }
+  return first;
+}

@@ -1,0 +1,95 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import type * as Lister from '../../src/io/dir-lister.ts';
+import { workDirectory } from '../helpers/fixtures.ts';
+
+const work = workDirectory();
+const many = path.join(work.path, 'many');
+const odd = path.join(work.path, 'odd');
+
+beforeAll(() => {
+  mkdirSync(many);
+  for (let i = 0; i < 3000; i++) writeFileSync(path.join(many, `${'n'.repeat(i % 250)}${i}`), '');
+  mkdirSync(odd);
+  for (const name of ['a', 'ab', '.hidden', 'x'.repeat(255)]) writeFileSync(path.join(odd, name), '');
+  writeFileSync(Buffer.concat([Buffer.from(`${odd}/`), Buffer.of(0xff, 0x0a, 0xc3)]), '');
+  mkdirSync(path.join(odd, 'directory'));
+  symlinkSync('nowhere', path.join(odd, 'link'));
+  execFileSync('mkfifo', [path.join(odd, 'pipe')]);
+});
+afterAll(work.dispose);
+afterEach(() => {
+  vi.unstubAllEnvs();
+  vi.resetModules();
+});
+
+async function lister(withoutNative: boolean): Promise<typeof Lister> {
+  if (withoutNative) vi.stubEnv('RBD_SALVAGE_NO_NATIVE', '1');
+  return import('../../src/io/dir-lister.ts');
+}
+
+describe.each([
+  ['through getdents64', false],
+  ['without native calls', true],
+])('%s', (_, withoutNative) => {
+  it('gives every name once, bytes unchanged, and its type', async () => {
+    const { listDirectory, DT_DIR, DT_LNK, DT_REG } = await lister(withoutNative);
+    const found = new Map<string, number>();
+    listDirectory(Buffer.from(odd), (buffer, start, end, type) => {
+      found.set(Buffer.from(buffer.subarray(start, end)).toString('latin1'), type);
+    });
+    expect(found.get('pipe')).toBe(1);
+    found.delete('pipe');
+    expect(found).toEqual(
+      new Map([
+        ...[['a', DT_REG], ['ab', DT_REG], ['.hidden', DT_REG], ['x'.repeat(255), DT_REG]],
+        ...[['\xff\n\xc3', DT_REG], ['directory', DT_DIR], ['link', DT_LNK]],
+      ] as [string, number][]),
+    );
+  });
+
+  it('lists more than one buffer holds', async () => {
+    const { listDirectory } = await lister(withoutNative);
+    let names = 0;
+    let length = 0;
+    listDirectory(Buffer.from(many), (_buffer, start, end) => {
+      names++;
+      length += end - start;
+    });
+    const lengths = Array.from({ length: 3000 }, (_, i) => (i % 250) + String(i).length);
+    expect([names, length]).toEqual([3000, lengths.reduce((a, b) => a + b)]);
+  });
+
+  it('gives the stamp that stat gives, which a new file changes', async () => {
+    const { listDirectory, directoryStamp } = await lister(withoutNative);
+    const before = listDirectory(Buffer.from(many), () => {});
+    expect(directoryStamp(Buffer.from(many))).toEqual(before);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    writeFileSync(path.join(many, `new-${withoutNative}`), '');
+    expect(directoryStamp(Buffer.from(many))).not.toEqual(before);
+  });
+
+  it('says what cannot be listed', async () => {
+    const { listDirectory } = await lister(withoutNative);
+    const errno = (name: string) => {
+      try {
+        listDirectory(Buffer.from(path.join(odd, name)), () => {});
+      } catch (error) {
+        return (error as { code: string; data: { errno: string } }).data.errno;
+      }
+      return undefined;
+    };
+    expect([errno('gone'), errno('a'), errno('pipe')]).toEqual(['ENOENT', 'ENOTDIR', 'ENOTDIR']);
+  });
+});
+
+it('passes on what the callback throws', async () => {
+  const { listDirectory } = await lister(false);
+  const thrown = () =>
+    listDirectory(Buffer.from(odd), () => {
+      throw new RangeError('mine');
+    });
+  expect(thrown).toThrow('mine');
+});
