@@ -132,7 +132,8 @@ export class ByteReader {
   /** A varint that is an offset or length: refused from 2^53 on. */
   varsize(): number {
     const value = this.varint64();
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.fail(`size ${value} is beyond any device`);
+    if (value > BigInt(Number.MAX_SAFE_INTEGER))
+      throw this.fail(`size ${value} is beyond any device`);
     return Number(value);
   }
 

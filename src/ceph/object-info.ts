@@ -51,6 +51,8 @@ export interface ObjectInfo {
   dataDigest?: number;
   /** crc32c, seed 0xffffffff, of omap header and entries; absent unless the flag vouches for it */
   omapDigest?: number;
+  /** bytes that the client said the object may grow to (RBD: the object size); absent before v16 */
+  expectedObjectSize?: number;
 }
 
 export const isWhiteout = (info: ObjectInfo): boolean => (info.flags & OBJECT_FLAG.whiteout) !== 0;
@@ -95,7 +97,7 @@ function infoFields(body: ByteReader, v: number): ObjectInfo {
   if (usesTmap) info.flags |= OBJECT_FLAG.usesTmap;
   if (v >= 14) body.skip(8); // local_mtime
   if (v >= 15) readDigests(body, info);
-  if (v >= 16) body.skip(20); // allocation hints: object size, write size, flags
+  if (v >= 16) info.expectedObjectSize = body.size(); // write size and flags follow
   return info;
 }
 

@@ -7,6 +7,8 @@ import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import { type Cluster, clustersOf } from '../image/cluster.ts';
+import { ReadLanes } from '../export/read-lanes.ts';
+import { examineHeadless } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
 import { detectOsds } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
@@ -131,6 +133,14 @@ function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[]
   if (chosen.length > 0) return chosen;
   const have = clusters.map((cluster) => cluster.fsid ?? 'unknown').join(', ');
   throw notFoundError(`no OSD of cluster ${fsid} (there are: ${have})`);
+}
+
+/** Looks for evidence on headless images' size where their objects can be read. */
+export async function examine(source: Source, images: readonly Image[]): Promise<void> {
+  const headless = images.filter((image) => image.headless);
+  if (headless.length === 0 || source.locations.size === 0) return;
+  const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
+  for (const image of headless) await examineHeadless(image, lanes);
 }
 
 /** Opens what `--catalog` and `--osd` name. @throws USAGE when neither is given */

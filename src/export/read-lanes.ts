@@ -1,5 +1,6 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
+import { isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
@@ -17,6 +18,12 @@ export interface CopyTask {
   location: OsdLocation;
   jobs: CopyJob[];
   target: ImageTarget;
+}
+
+export interface StartTask {
+  location: OsdLocation;
+  ref: ObjectRef;
+  length: number;
 }
 
 const NOT_HERE: CopyAttrs = { size: 0, mtimeMs: 0, error: 'its OSD is not at hand' };
@@ -109,6 +116,21 @@ export class ReadLanes {
   #attrs(task: AttrsTask): Promise<CopyAttrs[]> {
     return this.#through(task.location, () => this.#runner.run<CopyAttrs[]>('attrs', task));
   }
+
+  /** Up to `length` bytes from the start of the first copy that can be read. */
+  readonly readStart = async (copies: readonly ObjectCopy[], length: number): Promise<Uint8Array | undefined> => {
+    for (const { osd, ref } of copies) {
+      const location = this.#locations.get(osd.catalog.key);
+      if (location === undefined) continue;
+      try {
+        const task: StartTask = { location, ref, length };
+        return await this.#through(location, () => this.#runner.run<Uint8Array>('start', task));
+      } catch (error) {
+        if (!isSourceFault(error)) throw error;
+      }
+    }
+    return undefined;
+  };
 
   /** Copies objects of one OSD. `bytes` is what `leastBusy` counted for them. */
   async copy(osd: CatalogOsd, jobs: CopyJob[], target: ImageTarget, bytes: number): Promise<CopyResult[]> {

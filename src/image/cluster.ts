@@ -144,6 +144,12 @@ export class Cluster {
     return pickCopy(copies, this.pgs.decide(pool, hash));
   }
 
+  /** Where copies of a metadata object lie, whatever they are worth. */
+  copiesOf(pool: number, namespace: Uint8Array, name: Uint8Array): { osd: ClusterOsd; ref: ObjectRef }[] {
+    const copies = this.#objects().get(objectKey(pool, namespace, name)) ?? [];
+    return copies.map(({ osd, object }) => ({ osd: this.osds[osd]!, ref: object.ref }));
+  }
+
   /** Each metadata object that exists, its copy that counts. */
   *metadataObjects(): Generator<MetadataObject> {
     for (const copies of this.#objects().values()) {

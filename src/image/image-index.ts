@@ -13,8 +13,9 @@ import {
 } from '../rbd/names.ts';
 import type { OmapEntry } from '../rbd/omap-values.ts';
 import { parseTrash, type TrashedImage } from '../rbd/trash.ts';
-import type { Cluster } from './cluster.ts';
-import { headerFromV1, type Image } from './image.ts';
+import { type Cluster, objectKey } from './cluster.ts';
+import { headlessImage } from './headless.ts';
+import { dataPoolOf, headerFromV1, type Image } from './image.ts';
 
 /** What the index objects of one pool and namespace say. */
 interface Names {
@@ -38,6 +39,7 @@ export class ImageIndex {
     const objects = [...cluster.metadataObjects()];
     for (const object of objects) this.#tolerantly(object, () => this.#readIndex(object));
     for (const object of objects) this.#tolerantly(object, () => this.#readHeader(object));
+    this.#addHeadless();
     this.images.sort(compareImages);
   }
 
@@ -87,18 +89,36 @@ export class ImageIndex {
     else if (text.endsWith(RBD_V1_HEADER_SUFFIX)) this.#addFormat1(object);
   }
 
-  #addFormat2(object: MetadataObject): void {
-    const { pool, namespace, name } = object.ref.id;
-    const id = nameToText(name.subarray(RBD_HEADER_PREFIX.length));
-    const header = parseImageHeader(omapOf(object));
+  /** Data objects that no header claims. */
+  #addHeadless(): void {
+    const claimed = new Set(
+      this.images.map((image) => objectKey(dataPoolOf(image), image.namespace, image.header.objectPrefix)),
+    );
+    for (const prefix of this.#cluster.dataPrefixes()) {
+      if (claimed.has(objectKey(prefix.pool, prefix.namespace, prefix.prefix))) continue;
+      const image = headlessImage(this.#cluster, prefix, ({ pool, id }) =>
+        this.#nameOf(pool, prefix.namespace, id),
+      );
+      if (image !== undefined) this.images.push(image);
+    }
+  }
+
+  /** What the index objects call an id: live, in the trash, or nothing at all. */
+  #nameOf(pool: number, namespace: Uint8Array, id: string): Pick<Image, 'name' | 'named' | 'trash'> {
     const names = this.#namesOf(pool, namespace);
     const live = names.byId.get(id);
     const trash = live === undefined ? names.trash.get(id) : undefined;
     const known = live ?? trash?.name;
+    return { name: known ?? textToName(id), named: known !== undefined, trash };
+  }
+
+  #addFormat2(object: MetadataObject): void {
+    const { pool, namespace, name } = object.ref.id;
+    const id = nameToText(name.subarray(RBD_HEADER_PREFIX.length));
+    const header = parseImageHeader(omapOf(object));
     this.images.push({
-      ...{ cluster: this.#cluster, pool, namespace, id, format: 2, header, trash },
-      name: known ?? textToName(id),
-      named: known !== undefined,
+      ...{ cluster: this.#cluster, pool, namespace, id, format: 2, header },
+      ...this.#nameOf(pool, namespace, id),
       headless: false,
       guesses: [],
       problems: [...header.problems],

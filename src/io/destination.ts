@@ -28,9 +28,18 @@ export interface Destination {
   abandon(): void;
 }
 
-const stat = (file: string): Stats | undefined => statSync(file, { throwIfNoEntry: false });
+/** undefined also for what cannot be seen: opening it says why. */
+function tolerantly(found: () => Stats | undefined): Stats | undefined {
+  try {
+    return found();
+  } catch {
+    return undefined;
+  }
+}
+
+const stat = (file: string) => tolerantly(() => statSync(file, { throwIfNoEntry: false }));
 /** The same for a name itself, so that a link to nothing counts as being there. */
-const lstat = (file: string): Stats | undefined => lstatSync(file, { throwIfNoEntry: false });
+const lstat = (file: string) => tolerantly(() => lstatSync(file, { throwIfNoEntry: false }));
 
 /** Is DEST something that bytes can only be sent to, in order? */
 export function isStream(dest: string): boolean {
@@ -42,11 +51,11 @@ export function isStream(dest: string): boolean {
 /** A DEST that may not exist yet, without symbolic links. */
 function realDestination(dest: string): string {
   try {
-    return realpathSync(dest);
+    return realpathSync.native(dest);
   } catch {
-    const directory = path.dirname(path.resolve(dest));
+    const directory = path.dirname(dest);
     try {
-      return path.join(realpathSync(directory), path.basename(dest));
+      return path.join(realpathSync.native(directory), path.basename(dest));
     } catch (error) {
       throw destinationFailure(error, 'write to', directory);
     }

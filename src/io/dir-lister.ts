@@ -82,6 +82,8 @@ export function listDirectory(directory: Uint8Array, onEntry: OnEntry): Director
     else listNative(fd, directory, onEntry);
     return { ino, mtimeNs, ctimeNs };
   } catch (error) {
+    // What the callback throws is not the directory's fault.
+    if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
     throw asSourceError(error, 'cannot list', directory);
   } finally {
     closeSync(fd);

@@ -39,3 +39,14 @@ export function readCopyAttrs(
     }
   });
 }
+
+/** Up to `length` bytes from the start of an object. @throws SOURCE_IO */
+export function readObjectStart(store: ObjectStoreReader, ref: ObjectRef, length: number): Uint8Array {
+  const object = store.open(ref);
+  try {
+    const bytes = Buffer.alloc(Math.min(length, object.size));
+    return bytes.subarray(0, object.read(bytes, 0));
+  } finally {
+    object.close();
+  }
+}

@@ -1,3 +1,5 @@
+import type { DevicePart } from '../io/device-source.ts';
+
 /**
  * One reader interface over an OSD's objects, FileStore and BlueStore alike. Synchronous: it is used
  * inside worker threads. Implementations are constructed by `openObjectStore` only.
@@ -16,10 +18,30 @@ export interface OsdIdentity {
 /** An OSD as it was found: enough for a worker to open it. */
 export interface OsdLocation {
   kind: StoreKind;
-  /** FileStore: the directory that holds `current/`, or a bare `current/` */
+  /**
+   * FileStore: the directory that holds `current/`, or a bare `current/`. BlueStore: the OSD's
+   * directory, or its main device where that was given
+   */
   path: string;
-  /** FileStore: the directory of the collections, `<path>/current` or `path` itself */
+  /**
+   * FileStore: the directory of the collections, `<path>/current` or `path` itself. BlueStore: the
+   * main device (block.db where that is all there is)
+   */
   dataPath: string;
+  /** BlueStore only: the devices, those that were found */
+  devices?: OsdDevices;
+}
+
+/** A BlueStore OSD's devices. Without a block.db of its own, the database is on the main one. */
+export interface OsdDevices {
+  main?: DevicePart;
+  db?: DevicePart;
+  wal?: DevicePart;
+}
+
+export interface OpenOptions {
+  /** false: hand out bytes that fail the store's checksums too; stores without any do not care */
+  verify?: boolean;
 }
 
 /** The full identity of an object on one OSD. */
@@ -54,7 +76,7 @@ export interface OpenObject {
   readonly mtimeMs: number;
   /** attribute by Ceph's name (`_`, `snapset`); undefined when there is none */
   attr(name: string): Uint8Array | undefined;
-  /** fills `target` from `position`; short only at `size` @throws SOURCE_IO */
+  /** fills `target` from `position`; short only at `size` @throws SOURCE_IO, CORRUPT (BlueStore) */
   read(target: Uint8Array, position: number): number;
   /** next range in [from, to) that may hold other than zeros; undefined: only holes are left */
   nextData(from: number, to: number): [start: number, end: number] | undefined;
@@ -69,7 +91,7 @@ export interface OmapEntry {
 export interface ObjectStoreReader {
   readonly location: OsdLocation;
   /** @throws SOURCE_IO; errno ENOENT when there is no such object */
-  open(ref: ObjectRef): OpenObject;
+  open(ref: ObjectRef, options?: OpenOptions): OpenObject;
   /**
    * How many low bits of the placement hash all objects of a PG's collection share; undefined where
    * the store does not tell. An OSD that was away during a split still has fewer bits than the pool.
@@ -127,7 +149,10 @@ export interface ObjectSink {
   keptUnit(path: Uint8Array): void;
 }
 
-/** A directory's inode and times: equal means nothing was added, removed or renamed in it. */
+/**
+ * Equal means that nothing was added, removed or renamed. FileStore: a directory's inode and times.
+ * BlueStore: the state of the whole store, the same for all its units.
+ */
 export interface UnitStamp {
   ino: bigint;
   mtimeNs: bigint;

@@ -1,8 +1,8 @@
 import { readMetadata, scanCollections } from '../catalog/scan-collections.ts';
 import { serializeError } from '../errors/salvage-error.ts';
 import { copyObjects } from '../export/copy-objects.ts';
-import type { AttrsTask, CopyTask } from '../export/read-lanes.ts';
-import { readCopyAttrs } from '../store/object-attrs.ts';
+import type { AttrsTask, CopyTask, StartTask } from '../export/read-lanes.ts';
+import { readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
 import { storeAt } from '../store/store-cache.ts';
 import type { Answer } from './pool.ts';
 
@@ -25,4 +25,7 @@ export const attrs = answering((task: AttrsTask) =>
 );
 export const copy = answering((task: CopyTask) =>
   copyObjects(storeAt(task.location), task.jobs, task.target),
+);
+export const start = answering((task: StartTask) =>
+  readObjectStart(storeAt(task.location), task.ref, task.length),
 );

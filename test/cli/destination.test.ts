@@ -170,7 +170,7 @@ describe('DEST among the sources', () => {
       path.join(osds, '0/current/out.raw'),
       path.join(osds, '2/current/meta/out.raw'),
       path.join(link, 'out.raw'),
-      path.join(work.path, 'link/../whoami'),
+      `${link}/../out.raw`,
       `${osds}/0/../1/out.raw`,
     ];
     for (const dest of dests) {

@@ -4,12 +4,12 @@ import { SalvageError, usageError } from '../../errors/salvage-error.ts';
 import { type Verify } from '../../export/copy-plans.ts';
 import { type ExportContext, type ExportOutcome, exportToFile, exportToStream } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
-import { imageSpecText, snapshotName } from '../../image/image.ts';
+import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
 import { type CommandContext, printJson } from '../context.ts';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -19,20 +19,35 @@ import {
   type CommonOptions,
   type ImageOptions,
   type SourceOptions,
+  wholeNumber,
 } from '../options.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
 import { selectImage } from '../select-image.ts';
-import { openSource, type Source } from '../source.ts';
+import { examine, openSource, type Source } from '../source.ts';
 
 interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
   spec: string | undefined;
   /** overrides what the metadata says, or what was guessed */
   size?: number;
+  /** log2 of the object size */
+  order?: number;
   dest: string;
   force?: boolean;
   verify: Verify;
   parent: boolean;
   spaceCheck: boolean;
+}
+
+const orderOfSize = (text: string): number => {
+  const order = Math.log2(byteSize(text));
+  if (!Number.isInteger(order)) throw new InvalidArgumentError('It must be a power of two.');
+  return order;
+};
+
+/** What the operator says of an image without a header replaces the guess. */
+function setOrder(image: Image, order: number): void {
+  if (!image.headless) throw usageError('--order and --object-size are for images without a header');
+  image.header = { ...image.header, order, stripeUnit: 2 ** order };
 }
 
 /** Objects that an image can take bytes from, its parents' included. */
@@ -135,6 +150,9 @@ export async function exportImage(options: ExportOptions, context: CommandContex
   const { signal, done } = interruptible();
   try {
     const { image, snapshot } = selectImage(source, options);
+    await examine(source, [image]);
+    if (options.order !== undefined) setOrder(image, options.order);
+    for (const guess of image.guesses) context.say(`guess: ${guess}`);
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
     const size = options.size === undefined ? {} : { size: options.size };
     const layer = buildLayer(image, snapshot, { noParent: !options.parent, ...size });
@@ -162,6 +180,8 @@ export function registerExport({ program, run }: Registry): void {
     .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]; not with --id')
     .argument('[dest]', 'a file, a block device, or - for standard output')
     .option('--size <bytes>', 'the size to write, where the one known or guessed is wrong', byteSize)
+    .option('--order <n>', 'log2 of the object size of a headless image', wholeNumber)
+    .addOption(new Option('--object-size <bytes>', 'the same in bytes').argParser(orderOfSize))
     .option('--force', 'replace DEST if it exists')
     .option('--no-parent', "the image's own data alone: what its parent holds stays zero")
     .option('--no-space-check', 'do not look whether DEST has room')
@@ -171,14 +191,15 @@ export function registerExport({ program, run }: Registry): void {
         .default('digest'),
     );
   addCommonOptions(addSourceOptions(addImageOptions(command))).action(
-    (first: string | undefined, second: string | undefined, options: Omit<ExportOptions, 'spec' | 'dest'>) => {
+    (first: string | undefined, second: string | undefined, options: Omit<ExportOptions, 'spec' | 'dest'> & { objectSize?: number }) => {
       // With --id there is no spec: DEST is the only argument.
       const [spec, dest] = options.id === undefined ? [first, second] : [undefined, first];
       const extra = options.id !== undefined && second !== undefined;
       if (dest === undefined || extra) {
         throw usageError('export takes an image spec and DEST, or with --id DEST alone');
       }
-      return run(exportImage, { ...options, spec, dest });
+      const order = options.order ?? options.objectSize;
+      return run(exportImage, { ...options, spec, dest, ...(order === undefined ? {} : { order }) });
     },
   );
 }

@@ -13,7 +13,7 @@ import {
 } from '../options.ts';
 import { imageInfo, infoText } from '../render/image-info.ts';
 import { selectImage } from '../select-image.ts';
-import { openSource } from '../source.ts';
+import { examine, openSource } from '../source.ts';
 
 interface InfoOptions extends CommonOptions, SourceOptions, ImageOptions {
   spec: string | undefined;
@@ -23,6 +23,7 @@ export async function info(options: InfoOptions, context: CommandContext): Promi
   const source = await openSource(options, context);
   try {
     const { image, snapshot } = selectImage(source, options);
+    await examine(source, [image]);
     const layer = buildLayer(image, snapshot);
     const result = imageInfo(layer, snapshot, presenceOf(layer));
     if (context.json) printJson(context, result);

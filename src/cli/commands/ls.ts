@@ -8,7 +8,7 @@ import { addCommonOptions, addSourceOptions, type CommonOptions, type SourceOpti
 import { imageRows } from '../render/image-rows.ts';
 import { table } from '../render/table.ts';
 import { bytesText } from '../progress.ts';
-import { openSource, type Source } from '../source.ts';
+import { examine, openSource, type Source } from '../source.ts';
 
 interface LsOptions extends CommonOptions, SourceOptions {
   long?: boolean;
@@ -50,6 +50,7 @@ export async function ls(options: LsOptions, context: CommandContext): Promise<E
   const source = await openSource(options, context);
   try {
     const images = select(source, options.where);
+    await examine(source, images);
     const rows = imageRows(images, options.long === true);
     if (context.json) printJson(context, rows.map((row) => row.json));
     else if (options.long) showLong(images, context);

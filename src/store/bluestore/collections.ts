@@ -1,5 +1,5 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
-import { nameToText } from '../../bytes/names.ts';
+import { binaryKey } from '../../bytes/names.ts';
 import { versioned } from '../../ceph/encoding.ts';
 import { META_POOL, NO_SHARD, reverseBits32 } from '../../ceph/hobject.ts';
 import { parseColl } from '../../ceph/pg.ts';
@@ -58,18 +58,25 @@ export function collectionRange(name: string, bits: number): CollectionRange | u
   return rangeOf(name, shard, pool, seed, bits);
 }
 
-/** An OSD's collections in the order of their keys; what makes no sense is reported. */
-export function readCollections(kv: PrefixedKv, report: DamageReporter): CollectionRange[] {
-  const ranges: CollectionRange[] = [];
+/** The C entries: bits by name (one char per byte); what makes no sense is reported. */
+export function readCollectionBits(kv: PrefixedKv, report: DamageReporter): Map<string, number> {
+  const bits = new Map<string, number>();
   for (const { key, value } of kv.iterate(COLLECTION_PREFIX)) {
-    const name = nameToText(key);
+    const name = binaryKey(key);
     try {
-      const range = collectionRange(name, decodeCnodeBits(value));
-      if (range !== undefined) ranges.push(range);
+      bits.set(name, decodeCnodeBits(value));
     } catch (error) {
       if (!isSourceFault(error)) throw error;
       report({ path: kv.path, reason: `collection ${name}: ${errorText(error)}` });
     }
   }
-  return ranges.sort((a, b) => compareKeys(a.from, b.from));
+  return bits;
+}
+
+/** An OSD's collections in the order of their keys. */
+export function readCollections(kv: PrefixedKv, report: DamageReporter): CollectionRange[] {
+  return [...readCollectionBits(kv, report)]
+    .map(([name, bits]) => collectionRange(name, bits))
+    .filter((range) => range !== undefined)
+    .sort((a, b) => compareKeys(a.from, b.from));
 }

@@ -1,0 +1,131 @@
+import { ByteReader } from '../bytes/byte-reader.ts';
+import { decodeObjectInfo } from '../ceph/object-info.ts';
+import { isSourceFault } from '../errors/salvage-error.ts';
+import { objectMapObject } from '../rbd/names.ts';
+import { checkOrder } from '../rbd/striping.ts';
+import { ROW_HEAD } from '../store/filestore/fast-filename.ts';
+import { CONTENT_BYTES, contentSize } from './content-size.ts';
+import { DEFAULT_ORDER } from './headless.ts';
+import type { Image } from './image.ts';
+import { ObjectTable } from './object-table.ts';
+import type { AttrsReader, ObjectCopy } from './resolve-objects.ts';
+
+/** Reads the sources for evidence. */
+export interface EvidenceReader {
+  readAttrs: AttrsReader;
+  /** up to `length` bytes from the start of the first of the copies that can be read */
+  readStart(copies: readonly ObjectCopy[], length: number): Promise<Uint8Array | undefined>;
+}
+
+/** Objects whose attributes are looked at; the last is always among them. */
+const SAMPLES = 64;
+
+interface Guess<T> {
+  value: T;
+  because: string;
+}
+
+/** The next row from `from` on that is a head, or -1. */
+function headRow(objects: ObjectTable, from: number): number {
+  for (let row = from; row < objects.length; row++) if (objects.snap(row) === ROW_HEAD) return row;
+  return -1;
+}
+
+/** Object size from what clients announced, else from the largest object. */
+async function guessOrder(objects: ObjectTable, reader: EvidenceReader): Promise<Guess<number>> {
+  const step = Math.max(1, Math.floor(objects.length / SAMPLES));
+  const rows = new Set<number>();
+  for (let row = 0; row < objects.length; row += step) rows.add(headRow(objects, row));
+  rows.delete(-1);
+  const copies = [...rows].map((row): ObjectCopy => ({ osd: objects.osd(row), ref: objects.ref(row) }));
+  const attrs = await reader.readAttrs(copies, false);
+  const hints: number[] = [];
+  let largest = 0;
+  for (const { objectInfo, size } of attrs) {
+    largest = Math.max(largest, size);
+    try {
+      const hint = objectInfo && decodeObjectInfo(objectInfo).expectedObjectSize;
+      if (hint !== undefined && isObjectSize(hint)) hints.push(hint);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+    }
+  }
+  if (hints.length > 0) {
+    const hint = Math.max(...hints);
+    return { value: Math.log2(hint), because: `clients announced objects of ${hint} bytes` };
+  }
+  const needed = Math.max(DEFAULT_ORDER, Math.ceil(Math.log2(Math.max(1, largest))));
+  return { value: needed, because: `the largest of ${copies.length} objects has ${largest} bytes` };
+}
+
+function isObjectSize(bytes: number): boolean {
+  const order = Math.log2(bytes);
+  if (!Number.isInteger(order)) return false;
+  try {
+    checkOrder(new ByteReader(new Uint8Array(0), 'object size'), order);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** How many objects the head's object map counts. */
+async function objectMapCount(image: Image, reader: EvidenceReader): Promise<number | undefined> {
+  const name = objectMapObject(image.id);
+  const copies = image.cluster.copiesOf(image.pool, image.namespace, name);
+  // u32 14, versioned(1,1), u64 count: docs/formats/rbd.md, "Object map"
+  const start = copies.length === 0 ? undefined : await reader.readStart(copies, 18);
+  if (start === undefined || start.length < 18) return undefined;
+  const head = new ByteReader(start, 'object map');
+  return head.u32() === 14 && head.u16() === 0x0101 && head.u32() === 8 ? head.size() : undefined;
+}
+
+async function startOfImage(objects: ObjectTable, reader: EvidenceReader) {
+  const copies = objects
+    .rowsOf(0)
+    .filter((row) => objects.snap(row) === ROW_HEAD)
+    .map((row): ObjectCopy => ({ osd: objects.osd(row), ref: objects.ref(row) }));
+  const start = copies.length === 0 ? undefined : await reader.readStart(copies, CONTENT_BYTES);
+  return start === undefined ? undefined : contentSize(start);
+}
+
+/** The size that fits all evidence best. */
+async function guessSize(
+  image: Image,
+  objects: ObjectTable,
+  objectSize: number,
+  reader: EvidenceReader,
+): Promise<Guess<number>> {
+  const least = objects.lastObjectNo * objectSize + 1;
+  const count = await objectMapCount(image, reader);
+  const content = await startOfImage(objects, reader);
+  const most = count === undefined || count <= objects.lastObjectNo ? undefined : count * objectSize;
+  const fits = (bytes: number) => bytes >= least && (most === undefined || (bytes <= most && bytes > most - objectSize));
+  if (content !== undefined && (fits(content.bytes) || (content.exact && most === undefined && content.bytes >= least))) {
+    return { value: content.bytes, because: `a ${content.what} at its start says so` };
+  }
+  if (most !== undefined) return { value: most, because: `its object map has ${count} objects` };
+  if (content !== undefined && content.bytes >= least) {
+    return { value: content.bytes, because: `a ${content.what} at its start says so` };
+  }
+  const value = (objects.lastObjectNo + 1) * objectSize;
+  return { value, because: `the highest object is ${objects.lastObjectNo}; there may have been more` };
+}
+
+/** Replaces the first guesses about a headless image by what its objects say. */
+export async function examineHeadless(image: Image, reader: EvidenceReader): Promise<void> {
+  const { header } = image;
+  const pool = header.dataPool ?? image.pool;
+  const objects = new ObjectTable(image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix));
+  const order = await guessOrder(objects, reader);
+  const objectSize = 2 ** order.value;
+  const size = await guessSize(image, objects, objectSize, reader);
+  image.header = { ...header, order: order.value, stripeUnit: objectSize, size: size.value };
+  image.guesses = [
+    `object size ${objectSize}: ${order.because}`,
+    `size ${size.value}: ${size.because}`,
+  ];
+  const clones = new Set<number>();
+  for (let row = 0; row < objects.length; row++) if (objects.snap(row) >= 0) clones.add(objects.snap(row));
+  if (clones.size > 0) image.guesses.push(`it had snapshots: objects have clones ${[...clones].join(', ')}`);
+}

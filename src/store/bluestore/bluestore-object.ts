@@ -1,0 +1,83 @@
+import { decodeObjectInfo } from '../../ceph/object-info.ts';
+import { isSourceFault } from '../../errors/salvage-error.ts';
+import type { KvEntry } from '../../kv/kv-store.ts';
+import type { OpenObject } from '../object-store.ts';
+import { DataReader, type DataSource } from './data-reader.ts';
+import { ObjectExtents } from './object-extents.ts';
+import { SHARD_SUFFIX, SHARD_TAIL } from './object-key.ts';
+import type { OnodeRecord } from './onode.ts';
+
+/** An object held open; its extents and data are read when they are asked for. */
+export class BlueStoreObject implements OpenObject {
+  readonly path: string;
+  readonly #record: OnodeRecord;
+  readonly #following: Iterator<KvEntry>;
+  readonly #extents: ObjectExtents;
+  readonly #data: DataReader;
+  #shards: Map<number, Uint8Array> | undefined;
+
+  /** @param following the database's entries behind the object's own: its extent map shards */
+  constructor(
+    path: string,
+    record: OnodeRecord,
+    following: Iterator<KvEntry>,
+    source: () => DataSource,
+  ) {
+    this.path = path;
+    this.#record = record;
+    this.#following = following;
+    this.#extents = new ObjectExtents(record, (offset) => this.#shard(offset));
+    this.#data = new DataReader(source);
+  }
+
+  get size(): number {
+    return this.#record.onode.size;
+  }
+
+  /** BlueStore keeps no time of its own: object_info's, 0 where that cannot be read. */
+  get mtimeMs(): number {
+    const info = this.attr('_');
+    if (info === undefined) return 0;
+    try {
+      const { seconds, nanoseconds } = decodeObjectInfo(info).mtime;
+      return seconds * 1000 + Math.floor(nanoseconds / 1e6);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      return 0;
+    }
+  }
+
+  attr(name: string): Uint8Array | undefined {
+    return this.#record.onode.attrs.get(name);
+  }
+
+  /** All of them at the first question: they are neighbours in the database. */
+  #shard(offset: number): Uint8Array | undefined {
+    if (this.#shards === undefined) {
+      this.#shards = new Map();
+      for (let e = this.#following.next(); e.done !== true; e = this.#following.next()) {
+        const { key, value } = e.value;
+        if (key[key.length - 1] !== SHARD_SUFFIX) continue;
+        const tail = Buffer.from(key.subarray(key.length - SHARD_TAIL));
+        this.#shards.set(tail.readUInt32BE(), value);
+      }
+    }
+    return this.#shards.get(offset);
+  }
+
+  read(target: Uint8Array, position: number): number {
+    const n = Math.max(0, Math.min(target.length, this.size - position));
+    if (n === 0) return 0;
+    const extents = this.#extents.inRange(position, position + n);
+    this.#data.read(extents, target.subarray(0, n), position);
+    return n;
+  }
+
+  nextData(from: number, to: number): [start: number, end: number] | undefined {
+    return this.#extents.nextData(from, Math.min(to, this.size));
+  }
+
+  close(): void {
+    this.#following.return?.();
+  }
+}

@@ -1,0 +1,114 @@
+import { binaryKey, nameToText } from '../../bytes/names.ts';
+import { NOSNAP } from '../../ceph/encoding.ts';
+import { META_POOL } from '../../ceph/hobject.ts';
+import type { DamageReporter } from '../../errors/damage.ts';
+import { corruptError, errorText, isSourceFault, sourceIoError } from '../../errors/salvage-error.ts';
+import type { KvEntry } from '../../kv/kv-store.ts';
+import type {
+  ObjectId,
+  ObjectRef,
+  ObjectStoreReader,
+  OmapEntry,
+  OpenObject,
+  OpenOptions,
+  OsdLocation,
+} from '../object-store.ts';
+import { BlueStoreObject } from './bluestore-object.ts';
+import { readCollectionBits } from './collections.ts';
+import type { DataSource } from './data-reader.ts';
+import { type DeferredOverlay, readDeferred } from './deferred.ts';
+import { encodeObjectKey, SHARD_TAIL } from './object-key.ts';
+import { omapEntries, omapPlace } from './omap.ts';
+import { decodeOnodeRecord, type OnodeRecord } from './onode.ts';
+import { type OpenStore, openStore } from './open-store.ts';
+
+export const OBJECT_PREFIX = 'O';
+
+/** Above the keys of all extent map shards of an object. */
+const BEHIND_SHARDS = Buffer.alloc(SHARD_TAIL + 1, 0xff);
+
+function snapText(snap: bigint): string {
+  return snap === NOSNAP ? 'head' : snap.toString(16);
+}
+
+/** A BlueStore OSD, read in place. Its database is opened when first needed. */
+export class BlueStoreReader implements ObjectStoreReader {
+  readonly location: OsdLocation;
+  readonly #report: DamageReporter;
+  #store: OpenStore | undefined;
+  /** why it cannot be opened: trying again for every object would not help */
+  #failure: unknown;
+  #overlay: DeferredOverlay | undefined;
+  #collectionBits: Map<string, number> | undefined;
+
+  constructor(location: OsdLocation, report: DamageReporter) {
+    this.location = location;
+    this.#report = report;
+  }
+
+  #open(): OpenStore {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#store ??= openStore(this.location, this.#report);
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
+    return this.#store;
+  }
+
+  open(ref: ObjectRef, { verify = true }: OpenOptions = {}): OpenObject {
+    const path = this.#pathOf(ref);
+    const key = encodeObjectKey(ref.id);
+    const to = Buffer.concat([key, BEHIND_SHARDS]);
+    const entries = this.#open().kv.iterate(OBJECT_PREFIX, { from: key, to });
+    const record = this.#recordOf(entries, key, path);
+    return new BlueStoreObject(path, record, entries, () => this.#dataSource(verify));
+  }
+
+  #recordOf(entries: Iterator<KvEntry>, key: Uint8Array, path: string): OnodeRecord {
+    const first = entries.next();
+    if (first.done === true || Buffer.compare(first.value.key, key) !== 0) {
+      throw sourceIoError(`no object ${path}`, { path, errno: 'ENOENT' });
+    }
+    try {
+      return decodeOnodeRecord(first.value.value);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      throw corruptError(`${path}: ${errorText(error)}`, { ...error.data, path });
+    }
+  }
+
+  #pathOf({ id, directory }: ObjectRef): string {
+    const snap = id.pool === META_POOL ? '' : `:${snapText(id.snap)}`;
+    return `${this.location.dataPath}:${nameToText(directory)}/${nameToText(id.name)}${snap}`;
+  }
+
+  #dataSource(verify: boolean): DataSource {
+    const { devices, kv } = this.#open();
+    if (devices.main === undefined) {
+      const { path } = this.location;
+      throw sourceIoError(`${path}: the main device is missing, and all data with it`, { path });
+    }
+    this.#overlay ??= readDeferred(kv, this.#report);
+    return { device: devices.main, overlay: this.#overlay, verify };
+  }
+
+  *omap(id: ObjectId): Iterable<OmapEntry> {
+    const { kv } = this.#open();
+    const value = kv.get(OBJECT_PREFIX, encodeObjectKey(id));
+    if (value === undefined) return;
+    const place = omapPlace(id, decodeOnodeRecord(value).onode);
+    if (place !== undefined) yield* omapEntries(kv, place);
+  }
+
+  pgBits(directory: Uint8Array): number | undefined {
+    this.#collectionBits ??= readCollectionBits(this.#open().kv, this.#report);
+    return this.#collectionBits.get(binaryKey(directory));
+  }
+
+  close(): void {
+    this.#store?.close();
+    this.#store = undefined;
+  }
+}

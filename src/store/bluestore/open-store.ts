@@ -1,0 +1,74 @@
+import type { DamageReporter } from '../../errors/damage.ts';
+import { errorText, isSourceFault, unsupportedError } from '../../errors/salvage-error.ts';
+import { type DevicePart, openDevice } from '../../io/device-source.ts';
+import type { ByteSource } from '../../io/ports.ts';
+import { openKvStore } from '../../kv/kv-store.ts';
+import type { OsdLocation } from '../object-store.ts';
+import { BlueFs, type OpenDevices } from './bluefs.ts';
+import { blueFsDirectory } from './bluefs-directory.ts';
+import { PrefixedKv } from './prefixed-kv.ts';
+
+/** The devices and the database of one OSD, open. */
+export interface OpenStore {
+  devices: OpenDevices;
+  bluefs: BlueFs;
+  kv: PrefixedKv;
+  close(): void;
+}
+
+/** What cannot be opened is reported and then missing. */
+function tryDevice(
+  place: DevicePart | undefined,
+  report: DamageReporter,
+): ByteSource | undefined {
+  if (place === undefined) return undefined;
+  try {
+    return openDevice(place);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    report({ path: place.path, reason: errorText(error) });
+    return undefined;
+  }
+}
+
+/** Superblock field: the format of the store; Kraken and older are different altogether. */
+const FORMAT_KEY = Buffer.from('ondisk_format');
+const OLDEST_FORMAT = 2;
+
+function refuseOldFormat(kv: PrefixedKv): void {
+  const value = kv.get('S', FORMAT_KEY);
+  if (value === undefined || value.length < 4) return;
+  const format = Buffer.from(value).readUInt32LE();
+  if (format < OLDEST_FORMAT) {
+    throw unsupportedError(`${kv.path}: BlueStore of format ${format}, older than Luminous`);
+  }
+}
+
+/**
+ * Opens an OSD's devices and database.
+ * @throws SOURCE_IO, CORRUPT, UNSUPPORTED when there is no way to its database
+ */
+export function openStore(location: OsdLocation, report: DamageReporter): OpenStore {
+  const { main, db, wal } = location.devices ?? {};
+  const devices: OpenDevices = {
+    main: tryDevice(main, report),
+    db: tryDevice(db, report),
+    wal: tryDevice(wal, report),
+  };
+  const closeDevices = () => {
+    for (const device of [devices.main, devices.db, devices.wal]) device?.close();
+  };
+  try {
+    const bluefs = new BlueFs(devices, report);
+    const kv = new PrefixedKv(openKvStore(blueFsDirectory(bluefs), report), bluefs.path);
+    refuseOldFormat(kv);
+    const close = () => {
+      kv.close();
+      closeDevices();
+    };
+    return { devices, bluefs, kv, close };
+  } catch (error) {
+    closeDevices();
+    throw error;
+  }
+}

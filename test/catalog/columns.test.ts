@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { packColumn, unpackColumn } from '../../src/catalog/columns.ts';
+
+/** xorshift32: the same values in every run. */
+function numbers(seed: number): () => number {
+  let x = seed;
+  return () => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return x >>> 0;
+  };
+}
+
+const order = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+function roundTrip(values: readonly number[]): number[] {
+  const { head, bytes } = packColumn(values, order(values.length), 0, values.length);
+  const out: number[] = [];
+  unpackColumn(head, bytes, values.length, out, 0);
+  return out;
+}
+
+const TOP = Number.MAX_SAFE_INTEGER;
+
+describe('width', () => {
+  it.each([
+    ...([[0, 0], [255, 1], [256, 2], [65535, 2], [65536, 4], [2 ** 32 - 1, 4]] as const),
+    ...([[2 ** 32, 8], [TOP, 8]] as const),
+  ])('a range of %i takes %i bytes a value', (range, width) => {
+    for (const base of [0, 7, TOP - range]) {
+      const { head, bytes } = packColumn([base, base + range], [0, 1], 0, 2);
+      expect([head, bytes.length]).toEqual([{ base, width }, 2 * width]);
+      expect(roundTrip([base, base + range, base])).toEqual([base, base + range, base]);
+    }
+  });
+});
+
+it('gives back any values', () => {
+  const next = numbers(1);
+  for (let run = 0; run < 400; run++) {
+    const bits = next() % 54;
+    const base = Math.floor((next() / 2 ** 32) * (TOP - 2 ** bits));
+    const values = Array.from({ length: next() % 40 }, () => base + Math.floor((next() / 2 ** 32) * 2 ** bits));
+    expect(roundTrip(values)).toEqual(values);
+  }
+});
+
+it('takes values in the order and range asked for, and puts them where asked', () => {
+  const { head, bytes } = packColumn([10, 20, 30, 40], [3, 2, 1, 0], 1, 3);
+  const out = Uint32Array.of(0, 0, 0, 0);
+  unpackColumn(head, bytes, 2, out, 1);
+  expect([...out]).toEqual([0, 30, 20, 0]);
+});
+
+it('reads a column that begins at an odd place', () => {
+  const { head, bytes } = packColumn([1, 70000], [0, 1], 0, 2);
+  const moved = Buffer.concat([Buffer.of(9), bytes]).subarray(1);
+  const out: number[] = [];
+  unpackColumn(head, moved, 2, out, 0);
+  expect(out).toEqual([1, 70000]);
+});
+
+it('refuses bytes that cannot be that column', () => {
+  const corrupt = expect.objectContaining({ code: 'CORRUPT' });
+  expect(() => unpackColumn({ base: 0, width: 2 }, Buffer.alloc(3), 2, [], 0)).toThrow(corrupt);
+  expect(() => unpackColumn({ base: 0, width: 3 }, Buffer.alloc(6), 2, [], 0)).toThrow(corrupt);
+});

@@ -1,0 +1,310 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import { RECORD } from '../../src/catalog/record-log.ts';
+import { destinationError } from '../../src/errors/salvage-error.ts';
+import { memoryStorage } from '../../src/io/catalog-storage.ts';
+import { detectOsds } from '../../src/store/detect.ts';
+import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
+import { fingerprint } from '../helpers/program.ts';
+import { bytesStorage } from './bytes-storage.ts';
+import { contents, pool, scanInto, smallOsd } from './helpers.ts';
+
+const work = workDirectory();
+afterAll(async () => {
+  work.dispose();
+  await pool.close();
+});
+
+const osds = fixtureOsds('basic');
+const osd = (n: number) => path.join(osds, String(n));
+let serial = 0;
+const copy = (n = 0, wanted?: (collection: string) => boolean) =>
+  smallOsd(osd(n), path.join(work.path, `osd-${serial++}`), wanted);
+
+/** Files below an OSD's collections, which is how many objects it has. */
+const filesOf = (place: string): number =>
+  execFileSync('find', [path.join(place, 'current'), '-path', '*_head/*', '-type', 'f']).toString('latin1').split('\n').length - 1;
+
+describe('a scan', () => {
+  it('takes in every object of every OSD, and touches nothing', async () => {
+    const before = fingerprint(osds);
+    const storage = memoryStorage();
+    const summaries = await scanInto(storage, [osds]);
+    expect(fingerprint(osds)).toBe(before);
+    expect(summaries.map((s) => [s.name, s.damageCount])).toEqual([['osd.0', 0], ['osd.1', 0], ['osd.2', 0]]);
+    for (const [n, key] of summaries.map((s, i) => [i, s.key] as const)) {
+      const inMeta = readdirSync(path.join(osd(n), 'current/meta')).length;
+      expect(summaries[n]!.objects + summaries[n]!.others).toBe(filesOf(osd(n)) + inMeta);
+      const stored = contents(storage)[key]!.filter((line) => !line.startsWith('metadata'));
+      expect(stored).toHaveLength(summaries[n]!.objects);
+    }
+  });
+
+  it('keeps one osdmap, the newest, that names the pools', async () => {
+    const storage = memoryStorage();
+    await scanInto(storage, [osds]);
+    const maps = new Catalog(storage).osdMaps();
+    expect(maps.map((map) => map.clusterFsid)).toEqual([truthOf('basic').fsid]);
+    expect(maps[0]!.epoch).toBeGreaterThan(1);
+  });
+
+  it('of two clusters keeps the osdmap of both', async () => {
+    const storage = memoryStorage();
+    await scanInto(storage, [osd(0)]);
+    await scanInto(storage, [path.join(fixtureOsds('leveldb'), '0'), path.join(fixtureOsds('stale'), '0')]);
+    const fsids = new Catalog(storage).osdMaps().map((map) => map.clusterFsid);
+    expect(new Set(fsids)).toEqual(new Set(['basic', 'leveldb', 'stale'].map((f) => truthOf(f).fsid)));
+  });
+
+  it('disk after disk gives what one scan of all gives', async () => {
+    const [one, all] = [memoryStorage(), memoryStorage()];
+    for (const n of [2, 0, 1]) await scanInto(one, [osd(n)]);
+    await scanInto(all, [osds]);
+    expect(contents(one)).toEqual(contents(all));
+    expect([new Catalog(one).unfinished, new Catalog(all).unfinished]).toEqual([false, false]);
+  });
+
+  it('tells of metadata whose database is gone', async () => {
+    const place = copy();
+    rmSync(path.join(place, 'current/omap'), { recursive: true });
+    const storage = memoryStorage();
+    const [summary] = await scanInto(storage, [place]);
+    expect(summary!.damageCount).toBeGreaterThan(0);
+    expect(summary!.error).toBeUndefined();
+    const headers = new Catalog(storage).osds()[0]!.rbdMetadata().filter((o) => o.omap === undefined);
+    expect(headers.some((o) => o.problem?.includes('omap database'))).toBe(true);
+  });
+
+  it('goes on with the others when one OSD fails', async () => {
+    const [bad, good] = [copy(0), copy(1)];
+    const found = [...detectOsds(bad).osds, ...detectOsds(good).osds];
+    rmSync(bad, { recursive: true });
+    const storage = memoryStorage();
+    const { CatalogScan } = await import('../../src/catalog/scan.ts');
+    const progress = { begin: () => {}, advance: () => {}, end: () => {} };
+    const lanes = { of: () => ({ device: 'one', readers: 1 }) };
+    const scan = new CatalogScan(new Catalog(storage), { runner: pool, lanes, progress });
+    const summaries = await scan.run(found);
+    expect(summaries.map((s) => s.error !== undefined)).toEqual([true, false]);
+    expect(summaries[1]!.objects).toBeGreaterThan(100);
+  });
+
+  it('ends when the catalog cannot be written to', async () => {
+    const storage = memoryStorage();
+    const full = {
+      ...storage,
+      append: (bytes: Uint8Array) => {
+        if (bytes.length > 2000) throw destinationError('no space left on device');
+        storage.append(bytes);
+      },
+    };
+    await expect(scanInto(full, [osd(0)])).rejects.toMatchObject({ code: 'DESTINATION' });
+  });
+});
+
+describe('scanning again', () => {
+  /** Scans a copy, changes it, scans again: what the second scan listed, and whether all is right. */
+  async function rescanned(change: (place: string) => void) {
+    const place = copy();
+    const storage = memoryStorage();
+    await scanInto(storage, [place]);
+    change(path.join(place, 'current'));
+    const known = new Set(new Catalog(storage).osds()[0]!.segments.map((s) => s.position));
+    const [summary] = await scanInto(storage, [place]);
+    const fresh = memoryStorage();
+    const [freshSummary] = await scanInto(fresh, [place]);
+    expect(contents(storage)).toEqual(contents(fresh));
+    expect([summary!.objects, summary!.others]).toEqual([freshSummary!.objects, freshSummary!.others]);
+    const catalog = new Catalog(storage);
+    expect([catalog.unfinished, catalog.problems]).toEqual([false, []]);
+    const segments = catalog.osds()[0]!.segments.filter((s) => !known.has(s.position));
+    return {
+      listed: segments.flatMap((s) => s.units.map((unit) => Buffer.from(unit[0]).toString())).sort(),
+      kept: segments.flatMap((s) => s.kept()).length,
+    };
+  }
+  const data = 'rbd\\udata.1.0000000000000001__head_00000000__2';
+
+  it('lists nothing when nothing has changed', async () => {
+    const { listed, kept } = await rescanned(() => {});
+    expect(listed).toEqual([]);
+    expect(kept).toBe(readdirSync(path.join(osd(0), 'current')).filter((n) => n === 'meta' || n.endsWith('_head')).length);
+  });
+
+  it.each([
+    ['added', ['2.0_head'], (c: string) => writeFileSync(`${c}/2.0_head/${data}`, '')],
+    ['removed', ['2.1_head'], (c: string) => rmSync(`${c}/2.1_head/${readdirSync(`${c}/2.1_head`).find((n) => n.includes('udata'))}`)],
+    [
+      'renamed',
+      ['2.2_head'],
+      (c: string) => {
+        const name = readdirSync(`${c}/2.2_head`).find((n) => n.includes('udata'))!;
+        renameSync(`${c}/2.2_head/${name}`, `${c}/2.2_head/${data}`);
+      },
+    ],
+    [
+      'moved into a new index directory',
+      ['2.3_head', '2.3_head/DIR_3'],
+      (c: string) => {
+        const name = readdirSync(`${c}/2.3_head`).find((n) => n.includes('udata'))!;
+        mkdirSync(`${c}/2.3_head/DIR_3`);
+        renameSync(`${c}/2.3_head/${name}`, `${c}/2.3_head/DIR_3/${name}`);
+      },
+    ],
+  ])('lists only the directories where a file was %s', async (_, expected, change) => {
+    expect((await rescanned(change)).listed).toEqual(expected);
+  });
+
+  it('forgets a collection that is gone', async () => {
+    expect((await rescanned((c) => rmSync(`${c}/2.0_head`, { recursive: true }))).listed).toEqual([]);
+  });
+
+  it('keeps what it knows of a directory that can no longer be read', async () => {
+    const place = copy();
+    const storage = memoryStorage();
+    await scanInto(storage, [place]);
+    const before = contents(storage);
+    const collection = path.join(place, 'current/2.0_head');
+    renameSync(collection, path.join(place, 'aside'));
+    writeFileSync(path.join(place, 'target'), '');
+    execFileSync('ln', ['-s', '../target', collection]);
+    const lines = (all: Record<string, string[]>) =>
+      Object.values(all)[0]!.filter((line) => line.startsWith('2.0_head')).length;
+    for (let again = 0; again < 3; again++) {
+      const [summary] = await scanInto(storage, [place]);
+      expect(summary!.damageCount).toBeGreaterThan(0);
+      expect(lines(contents(storage))).toBe(lines(before));
+    }
+    rmSync(collection);
+    renameSync(path.join(place, 'aside'), collection);
+    await scanInto(storage, [place]);
+    expect(contents(storage)).toEqual(before);
+  });
+
+  it('keeps what it knows of an OSD that fails altogether', async () => {
+    const place = copy();
+    const storage = memoryStorage();
+    await scanInto(storage, [place]);
+    const lanes = {
+      of: () => {
+        throw Object.assign(destinationError('gone'), { code: 'SOURCE_IO' });
+      },
+    };
+    const [summary] = await scanInto(storage, [place], { lanes });
+    expect(summary!.error).toBeDefined();
+    const fresh = memoryStorage();
+    await scanInto(fresh, [place]);
+    expect(contents(storage)).toEqual(contents(fresh));
+  });
+});
+
+describe('a catalog', () => {
+  let bytes: Buffer;
+  let place: string;
+  let fresh: Record<string, string[]>;
+  let starts: number[];
+  beforeAll(async () => {
+    place = copy(0, (collection) => collection === '2.0_head');
+    const storage = bytesStorage();
+    await scanInto(storage, [place]);
+    bytes = storage.bytes;
+    fresh = contents(bytesStorage(bytes));
+    starts = new Catalog(bytesStorage(bytes)).log.entries.map((entry) => entry.at);
+  });
+
+  it('that was cut off is known to be unfinished, wherever that was', () => {
+    const near = new Set(starts.flatMap((at) => Array.from({ length: 60 }, (_, i) => at - 30 + i)));
+    for (let n = 0; n < bytes.length; n++) {
+      if (!near.has(n) && n % 97 !== 0) continue;
+      const catalog = new Catalog(bytesStorage(bytes.subarray(0, n)));
+      catalog.osds();
+      expect(catalog.unfinished, `${n} bytes`).toBe(true);
+    }
+    expect(new Catalog(bytesStorage(bytes)).unfinished).toBe(false);
+  });
+
+  it('that was cut off is completed by the next scan', async () => {
+    for (const at of [0, 5, 16, ...starts.flatMap((start) => [start - 24, start - 3, start, start + 9])]) {
+      const storage = bytesStorage(bytes.subarray(0, at));
+      await scanInto(storage, [place]);
+      expect(contents(storage), `cut at ${at}`).toEqual(fresh);
+      const catalog = new Catalog(storage);
+      expect([catalog.unfinished, catalog.problems], `cut at ${at}`).toEqual([false, []]);
+    }
+  });
+
+  /** Opens a damaged catalog and reads all of it: the complaint, or nothing when all is as it was. */
+  function complaint(damaged: Buffer): string | undefined {
+    const catalog = new Catalog(bytesStorage(damaged));
+    try {
+      catalog.osdMaps();
+      const same = JSON.stringify(contents(bytesStorage(damaged))) === JSON.stringify(fresh);
+      catalog.osds();
+      if (catalog.unfinished || catalog.problems.length > 0) return catalog.problems[0] ?? 'unfinished';
+      return same ? undefined : 'SILENT';
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'CORRUPT' });
+      return (error as Error).message;
+    }
+  }
+
+  it('with a bit flipped says so, or is none the worse', () => {
+    const near = new Set(starts.flatMap((at) => Array.from({ length: 50 }, (_, i) => at - 24 + i)));
+    for (let at = 16; at < bytes.length; at++) {
+      if (!near.has(at) && at % 211 !== 0) continue;
+      const damaged = Buffer.from(bytes);
+      damaged[at]! ^= 1 << (at % 8);
+      expect(complaint(damaged), `byte ${at}`).not.toBe('SILENT');
+    }
+  });
+
+  it('with a bit flipped is made good by the next scan', async () => {
+    const entries = new Catalog(bytesStorage(bytes)).log.entries;
+    for (const { at, length, type } of entries) {
+      for (const flipped of [at - 20, at, at + Math.floor(length / 2), at + length - 1]) {
+        const damaged = Buffer.from(bytes);
+        damaged[flipped]! ^= 4;
+        const storage = bytesStorage(damaged);
+        await scanInto(storage, [place]);
+        const what = `record type ${type}, byte ${flipped}`;
+        expect(contents(storage), what).toEqual(fresh);
+        const catalog = new Catalog(storage);
+        catalog.osds();
+        expect(catalog.unfinished, what).toBe(false);
+      }
+    }
+  });
+
+  it('with a damaged record of one OSD keeps the others', async () => {
+    const storage = bytesStorage();
+    await scanInto(storage, [osd(0)]);
+    const firstEnd = storage.size();
+    await scanInto(storage, [osd(1)]);
+    const segment = new Catalog(storage).log.entries.find((e) => e.type === RECORD.osdBegin)!;
+    storage.bytes[segment.at - 24]! ^= 1;
+    const catalog = new Catalog(storage);
+    expect(segment.at).toBeLessThan(firstEnd);
+    expect(catalog.unfinished).toBe(true);
+    expect(catalog.osds().map((o) => o.identity.whoami)).toEqual([1]);
+  });
+
+  it('tells of an OSD whose scan was never finished', async () => {
+    const storage = bytesStorage(bytes);
+    const end = new Catalog(storage).log.entries.findLast((e) => e.type === RECORD.osdEnd)!;
+    storage.truncate(end.at - 24);
+    await scanInto(storage, [osd(1)]);
+    const catalog = new Catalog(storage);
+    expect(catalog.unfinished).toBe(false);
+    expect(catalog.problems).toEqual([expect.stringContaining('osd.0 was not finished')]);
+  });
+
+  it('copied elsewhere says the same', () => {
+    const file = path.join(work.path, 'copied');
+    writeFileSync(file, bytes);
+    cpSync(file, `${file}-2`);
+    expect(contents(bytesStorage(readFileSync(`${file}-2`)))).toEqual(fresh);
+  });
+});

@@ -1,0 +1,205 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
+import {
+  isOneLine,
+  salvage,
+  scanned,
+  sha256,
+  sha256OfFile,
+  shell,
+  startSalvage,
+} from '../helpers/program.ts';
+
+const truth = truthOf('basic');
+/** 24 MiB: far more than a pipe holds. */
+const SPEC = 'rbd/vm-disk';
+const { sha256: wanted } = truth.images[SPEC]!;
+
+const work = workDirectory();
+afterAll(() => work.dispose());
+let catalog: string;
+let directory: string;
+let count = 0;
+beforeAll(async () => {
+  catalog = await scanned(work.path, [fixtureOsds('basic')]);
+});
+beforeEach(() => {
+  directory = path.join(work.path, `streams-${count++}`);
+  mkdirSync(directory);
+});
+
+const at = (name: string) => path.join(directory, name);
+const exporting = (dest: string, ...more: string[]) => [
+  ...['export', SPEC, dest, '--catalog', catalog],
+  ...more,
+];
+
+describe('standard output', () => {
+  it('gets the image and nothing else through a pipe', async () => {
+    const { status, stdout, stderr } = await startSalvage(exporting('-')).ended;
+    expect(sha256(stdout)).toBe(wanted);
+    expect(stderr).toMatch(/complete/);
+    expect(status).toBe(0);
+  });
+
+  it('gets it into a file', async () => {
+    const { status } = await shell(`"$@" > ${at('out.raw')}`, exporting('-'));
+    expect(await sha256OfFile(at('out.raw'))).toBe(wanted);
+    expect(status).toBe(0);
+  });
+
+  it('reports a file that may not grow as large as the image', async () => {
+    const limited = await shell(`ulimit -f 2000; "$@" > ${at('out.raw')}`, exporting('-', '-q'));
+    expect(limited.stderr).toMatch(/standard output.*EFBIG/);
+    expect(isOneLine(limited.stderr)).toBe(true);
+    expect(limited.status).toBe(1);
+  });
+
+  it('ends quietly when its reader has had enough', async () => {
+    const line = `"$@" | head -c 1000; echo " \${PIPESTATUS[0]}"`;
+    const { stdout, stderr } = await shell(line, exporting('-', '-q'));
+    expect(stdout.toString('latin1', 1000)).toBe(' 1\n');
+    expect(isOneLine(stderr)).toBe(true);
+    expect(stderr).toMatch(/closed/);
+  });
+
+  it('ends without a stack trace when the reader of a listing has had enough', async () => {
+    for (const command of ['ls -l', 'ls --format json', 'info rbd/plain']) {
+      const line = `"$@" | true; echo "\${PIPESTATUS[0]}"`;
+      const argv = [...command.split(' '), '--catalog', catalog];
+      const { stdout, stderr } = await shell(line, argv);
+      expect(stderr).not.toMatch(/\n\s+at |Unhandled/);
+      // Whoever is quick enough gets everything into the pipe before it is closed.
+      expect(stdout.toString()).toMatch(/^[01]\n$/);
+    }
+  });
+
+  it('refuses JSON where the image itself goes to standard output', async () => {
+    const { status, stdout, stderr } = await salvage(exporting('-', '--format', 'json'));
+    expect(status).toBe(2);
+    expect(stdout.length).toBe(0);
+    expect(isOneLine(stderr)).toBe(true);
+  });
+});
+
+describe('special files as DEST', () => {
+  it('writes to a FIFO, waiting for its reader', async () => {
+    const line = `mkfifo ${at('fifo')}; (sleep 0.5; cat ${at('fifo')} > ${at('copy')}) & "$@"; s=$?; wait; exit $s`;
+    const { status, stderr } = await shell(line, exporting(at('fifo')));
+    expect(`${status} ${stderr}`).toMatch(/^0 .*complete/s);
+    expect(await sha256OfFile(at('copy'))).toBe(wanted);
+    expect(readdirSync(directory).sort()).toEqual(['copy', 'fifo']);
+  });
+
+  it('says so when the reader of a FIFO goes away', async () => {
+    const line = `mkfifo ${at('fifo')}; head -c 1000 ${at('fifo')} > ${at('copy')} & "$@"; s=$?; wait; exit $s`;
+    const { status, stderr } = await shell(line, exporting(at('fifo'), '-q'));
+    expect(isOneLine(stderr)).toBe(true);
+    expect(stderr).toMatch(/closed/);
+    expect(status).toBe(1);
+  });
+
+  it('heeds a signal while a FIFO has no reader', async () => {
+    const line = `mkfifo ${at('fifo')}; "$@" & p=$!; sleep 2; kill -TERM $p; wait $p; exit $?`;
+    const { status } = await shell(line, exporting(at('fifo')));
+    expect(status).toBe(130);
+  });
+
+  it('writes to a character device', async () => {
+    const { status, stderr } = await salvage(exporting('/dev/null'));
+    expect(stderr).toMatch(/complete/);
+    expect(status).toBe(0);
+  });
+
+  it('reports a character device that is full', async () => {
+    const { status, stderr } = await salvage(exporting('/dev/full', '-q'));
+    expect(stderr).toMatch(/\/dev\/full.*ENOSPC/);
+    expect(isOneLine(stderr)).toBe(true);
+    expect(status).toBe(1);
+  });
+});
+
+describe('an export that is stopped', () => {
+  /** Starts an export and sends `signal` once its progress is shown. */
+  const interrupted = async (signal: NodeJS.Signals) => {
+    const { child, ended } = startSalvage(exporting(at('out.raw'), '--progress'));
+    child.stderr!.once('data', () => child.kill(signal));
+    return ended;
+  };
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'exits with 130 on %s and leaves nothing behind',
+    async (signal) => {
+      const { status, stderr } = await interrupted(signal);
+      expect(stderr).toMatch(/interrupted/);
+      expect(stderr).not.toMatch(/\n\s+at /);
+      expect(status).toBe(130);
+      expect(readdirSync(directory)).toEqual([]);
+    },
+  );
+
+  it('leaves no DEST after SIGKILL, and the same command completes it', async () => {
+    const outcome = await interrupted('SIGKILL');
+    expect(outcome.signal).toBe('SIGKILL');
+    expect(existsSync(at('out.raw'))).toBe(false);
+    expect(readdirSync(directory)).toEqual(['out.raw.partial']);
+    expect((await salvage(exporting(at('out.raw')))).status).toBe(0);
+    expect(await sha256OfFile(at('out.raw'))).toBe(wanted);
+    expect(readdirSync(directory)).toEqual(['out.raw']);
+  });
+
+  it('keeps the file that --force was to replace', async () => {
+    writeFileSync(at('out.raw'), 'mine');
+    const { child, ended } = startSalvage(exporting(at('out.raw'), '--force', '--progress'));
+    child.stderr!.once('data', () => child.kill('SIGINT'));
+    expect((await ended).status).toBe(130);
+    expect(readFileSync(at('out.raw'), 'utf8')).toBe('mine');
+    expect(readdirSync(directory)).toEqual(['out.raw']);
+  });
+
+  it('refuses a second export to the same DEST while one runs', async () => {
+    let second: ReturnType<typeof salvage> | undefined;
+    const first = await salvage(exporting(at('out.raw'), '--progress'), () => {
+      second ??= salvage(exporting(at('out.raw')));
+    });
+    const { status, stderr } = await second!;
+    expect(stderr).toMatch(/another export is writing|exists/);
+    expect(status).toBe(2);
+    expect(first.status).toBe(0);
+    expect(await sha256OfFile(at('out.raw'))).toBe(wanted);
+  });
+
+  it('ends, with its progress shown, when DEST fails', async () => {
+    const argv = exporting(at('out.raw'), '--progress');
+    const { status, stderr } = await shell('ulimit -f 2000; "$@"', argv);
+    expect(stderr).toMatch(/EFBIG/);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect(status).toBe(1);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe('progress', () => {
+  it('is shown on stderr where it is asked for, and ends complete', async () => {
+    const { stderr, stdout } = await salvage(exporting(at('out.raw'), '--progress'));
+    expect(stderr).toMatch(/export.*100%.*24\.0 MiB of 24\.0 MiB/);
+    expect(stdout.length).toBe(0);
+  });
+
+  it.each([['--no-progress'], ['--quiet'], ['--quiet', '--progress']])(
+    'is not shown with %s %s',
+    async (...flags) => {
+      const { stderr } = await salvage(exporting(at('out.raw'), ...flags.filter(Boolean)));
+      expect(stderr).not.toMatch(/%/);
+      if (flags.includes('--quiet')) expect(stderr).toBe('');
+    },
+  );
+
+  it('is not shown by itself where stderr is no terminal', async () => {
+    const { stderr } = await salvage(exporting(at('out.raw')));
+    expect(stderr).not.toMatch(/%/);
+    expect(stderr).toMatch(/rbd\/vm-disk -> .*24\.0 MiB.*on disk/);
+  });
+});
