@@ -153,7 +153,8 @@ export class Catalog {
     const key = Buffer.from(storage.read(entry.at + 1, length)).toString();
     const state = this.#states.get(key);
     if (state !== undefined) return state;
-    this.#doubtful.add(key);
+    // In a scan that is known to be one of its OSDs, all of which are doubtful then.
+    if (this.#scanning === undefined) this.#doubtful.add(key);
     throw corruptError(`${this.path}: a record of ${key} before its begin`);
   }
 

@@ -3,8 +3,8 @@ import { readMetadataObject, readNewestOsdMap } from './metadata.ts';
 import { packMetadata } from './metadata-record.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 import { DamageLog } from '../errors/damage-log.ts';
-import { CollectionScanner, type KnownUnit } from '../store/filestore/filestore-scan.ts';
 import { openObjectStore } from '../store/open-object-store.ts';
+import { type KnownUnit, scanShare } from '../store/scan-store.ts';
 import type {
   KnownUnits,
   MetadataResult,
@@ -17,18 +17,18 @@ import type {
 /** Segments that may wait to be stored before a scanner pauses. */
 const MAX_PENDING = 4;
 
-/** Makes `known` answer by path. */
-function indexKnown(units: KnownUnits): (directory: string) => KnownUnit | undefined {
+/** Known units by path. */
+function indexKnown(units: KnownUnits): Map<string, KnownUnit> {
   const index = new Map<string, KnownUnit>();
   for (const [i, path] of units.paths.entries()) {
     index.set(path, { stamp: units.stamps[i]!, subdirectories: units.subdirectories[i]! });
   }
-  return (directory) => index.get(directory);
+  return index;
 }
 
-/** Scans some collections of one OSD, posting segments as they fill up. */
+/** Scans a share of one OSD, posting segments as they fill up. */
 export function scanCollections(task: ScanTask): ScanResult {
-  const { location, collections, port, pending } = task;
+  const { location, share, port, pending } = task;
   const damage = new DamageLog();
   const counter = new Int32Array(pending);
   const builder = new SegmentBuilder((segment, objects) => {
@@ -37,13 +37,12 @@ export function scanCollections(task: ScanTask): ScanResult {
     const message: SegmentMessage = { segment, objects };
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
   });
-  const scanner = new CollectionScanner({
-    dataPath: location.dataPath,
+  scanShare({
+    ...{ location, share },
     sink: builder,
     report: damage.report,
-    known: task.known === undefined ? undefined : indexKnown(task.known),
+    known: task.known && indexKnown(task.known),
   });
-  for (const collection of collections) scanner.scan(collection);
   builder.finish();
   port.postMessage(undefined);
   port.close();

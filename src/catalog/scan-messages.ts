@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Damage } from '../errors/damage.ts';
 import type { ObjectRef, OsdLocation, UnitStamp } from '../store/object-store.ts';
+import type { ScanShare } from '../store/scan-store.ts';
 
 /** What crosses threads: plain data, batches, transferred buffers. */
 
 export interface ScanTask {
   location: OsdLocation;
-  collections: string[];
+  share: ScanShare;
   /** units that an earlier scan knows */
   known: KnownUnits | undefined;
   /** takes the segments as they are finished: `SegmentMessage` */

@@ -4,8 +4,8 @@ import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { realPath } from '../io/file-source.ts';
 import type { DeviceLanes, Progress, TaskRunner } from '../io/ports.ts';
 import type { FoundOsd } from '../store/detect.ts';
-import { listCollections } from '../store/filestore/filestore-scan.ts';
 import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-store.ts';
+import { type ScanShare, scanShares, shareCovers } from '../store/scan-store.ts';
 import { Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
 import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { pack } from './packing.ts';
@@ -37,9 +37,6 @@ export interface OsdScanSummary {
   /** set when the OSD could not be scanned at all */
   error?: string;
 }
-
-/** Collections of one task: enough tasks that no reader of a device is left without work. */
-const TASKS_PER_READER = 4;
 
 /** Scans OSDs into an open catalog. What fails on one OSD does not stop the others. */
 export class CatalogScan {
@@ -85,7 +82,7 @@ export class CatalogScan {
     const damage = new DamageLog();
     let error: string | undefined;
     try {
-      await this.#scanCollections(osd.location, key, run, damage);
+      await this.#scanObjects(osd.location, key, run, damage);
       await this.#readMetadata(osd.location, key, run, damage);
     } catch (failure) {
       if (!isSourceFault(failure)) throw failure;
@@ -113,21 +110,20 @@ export class CatalogScan {
     return { gate, readers };
   }
 
-  async #scanCollections(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
+  async #scanObjects(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
     const { gate, readers } = this.#device(location);
-    const batches = split(listCollections(location.dataPath), readers);
     await Promise.all(
-      batches.map((collections) =>
-        gate.use(async () => damage.add(await this.#scanBatch(location, key, run, collections))),
+      scanShares(location, readers).map((share) =>
+        gate.use(async () => damage.add(await this.#scanShare(location, key, run, share))),
       ),
     );
   }
 
-  async #scanBatch(
+  async #scanShare(
     location: OsdLocation,
     key: string,
     run: OsdScan,
-    collections: string[],
+    share: ScanShare,
   ): Promise<ScanResult> {
     const { port1, port2 } = new MessageChannel();
     const pending = new SharedArrayBuffer(4);
@@ -145,8 +141,8 @@ export class CatalogScan {
         Atomics.notify(counter, 0);
       });
     });
-    const known = run.knownUnits(collections);
-    const task: ScanTask = { location, collections, known, port: port2, pending };
+    const known = run.knownUnits(shareCovers(location, share));
+    const task: ScanTask = { location, share, known, port: port2, pending };
     try {
       // Both at once: a task whose segments cannot be stored waits for ever.
       const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
@@ -182,14 +178,6 @@ export class CatalogScan {
   }
 }
 
-/** Batches of collections, dealt out so that each holds some of every pool. */
-function split(collections: string[], readers: number): string[][] {
-  const n = readers === 1 ? 1 : Math.min(collections.length, readers * TASKS_PER_READER);
-  const batches: string[][] = Array.from({ length: n }, () => []);
-  for (const [i, collection] of collections.entries()) batches[i % n]!.push(collection);
-  return batches;
-}
-
 const binary = (path: Uint8Array): string => Buffer.from(path).toString('latin1');
 
 /** One OSD during a scan: what earlier scans know of it, and what this one has found. */
@@ -220,14 +208,13 @@ class OsdScan {
    * Live units of earlier scans in some collections. A later segment's word on a directory replaces
    * an earlier one's, unless the later scan could not read it.
    */
-  knownUnits(collections: readonly string[]): KnownUnits | undefined {
+  knownUnits(isWanted: (collection: string) => boolean): KnownUnits | undefined {
     if (this.#earlier.length === 0) return undefined;
-    const wanted = new Set(collections);
     const byPath = new Map<string, UnitEntry>();
     for (const segment of this.#earlier) {
       for (const [i, unit] of segment.units.entries()) {
         const path = binary(unit[0]);
-        if (segment.dead.has(i) || !wanted.has(path.split('/', 1)[0]!)) continue;
+        if (segment.dead.has(i) || !isWanted(path.split('/', 1)[0]!)) continue;
         if (!isUnreadable({ mtimeNs: unit[2] }) || !byPath.has(path)) byPath.set(path, unit);
       }
     }

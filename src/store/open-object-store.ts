@@ -1,10 +1,10 @@
 import type { DamageReporter } from '../errors/damage.ts';
-import { unsupportedError } from '../errors/salvage-error.ts';
+import { BlueStoreReader } from './bluestore/bluestore-reader.ts';
 import { FileStoreReader } from './filestore/filestore-reader.ts';
 import type { ObjectStoreReader, OsdLocation } from './object-store.ts';
 
-/** Opens the store of an OSD for reading. @throws UNSUPPORTED */
+/** Opens the store of an OSD for reading. What is damaged in it goes to `report`. */
 export function openObjectStore(location: OsdLocation, report: DamageReporter): ObjectStoreReader {
   if (location.kind === 'filestore') return new FileStoreReader(location, report);
-  throw unsupportedError(`${location.path}: BlueStore is not supported yet`, { path: location.path });
+  return new BlueStoreReader(location, report);
 }

@@ -34,6 +34,7 @@ function snapText(snap: bigint): string {
 /** A BlueStore OSD, read in place. Its database is opened when first needed. */
 export class BlueStoreReader implements ObjectStoreReader {
   readonly location: OsdLocation;
+  omapDamaged = false;
   readonly #report: DamageReporter;
   #store: OpenStore | undefined;
   /** why it cannot be opened: trying again for every object would not help */
@@ -43,7 +44,10 @@ export class BlueStoreReader implements ObjectStoreReader {
 
   constructor(location: OsdLocation, report: DamageReporter) {
     this.location = location;
-    this.#report = report;
+    this.#report = (damage) => {
+      this.omapDamaged = true;
+      report(damage);
+    };
   }
 
   #open(): OpenStore {

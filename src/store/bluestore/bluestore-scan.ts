@@ -31,8 +31,8 @@ export interface BlueStoreScanOptions {
   part: ScanPart;
   sink: ObjectSink;
   report: DamageReporter;
-  /** what an earlier scan knows of a collection */
-  known?: ((collection: string) => KnownUnit | undefined) | undefined;
+  /** what an earlier scan knows of collections, by name */
+  known?: ReadonlyMap<string, KnownUnit> | undefined;
 }
 
 /** Keys from the first collection of a part up to the first one of the next part. */
@@ -115,30 +115,21 @@ class SpanScan {
     for (const { key } of store.kv.iterate(OBJECT_PREFIX, { from, to })) {
       if (key[key.length - 1] !== ONODE_SUFFIX) continue;
       if (this.#unitEnd === undefined || compareKeys(key, this.#unitEnd) >= 0) {
-        this.#enter(key, collections, seen);
+        const range = collectionOf(key, collections);
+        if (range !== undefined) this.#begin(range.name, range.to);
+        else if (this.#unitEnd !== undefined) this.#leave();
+        if (range !== undefined) seen.add(range.name);
       }
       this.#onObject(key);
     }
+    for (const { name } of collections) if (!seen.has(name)) this.#begin(name, undefined);
     this.#leave();
-    for (const { name } of collections) {
-      if (seen.has(name)) continue;
-      this.#begin(name);
-      this.#leave();
-    }
   }
 
-  #enter(key: Uint8Array, collections: readonly CollectionRange[], seen: Set<string>): void {
+  #begin(name: string, end: Uint8Array | undefined): void {
     this.#leave();
-    const i = lowerBound(collections.length, (at) => compareKeys(collections[at]!.to, key) > 0);
-    const range = collections[i];
-    if (range === undefined || compareKeys(range.from, key) > 0) return;
-    seen.add(range.name);
-    this.#unitEnd = range.to;
-    this.#begin(range.name);
-  }
-
-  #begin(name: string): void {
     this.#open = name;
+    this.#unitEnd = end;
     this.#damageBefore = this.#damageSeen();
     this.#options.sink.beginUnit(latin1(name));
   }
@@ -154,7 +145,8 @@ class SpanScan {
   #onObject(key: Uint8Array): void {
     const { sink } = this.#options;
     const parser = this.#parser;
-    if (this.#open !== undefined && parser.parse(key)) {
+    if (parser.parse(key)) {
+      if (this.#open === undefined || this.#open === STRAYS) this.#begin(UNCLAIMED, undefined);
       const { buffer, prefixEnd, objectNo, snap, hash, tailStart, tailEnd } = parser;
       if (sink.dataObject(buffer, 0, prefixEnd, objectNo, snap, hash, tailStart, tailEnd)) return;
     }
@@ -171,26 +163,48 @@ class SpanScan {
     const { sink } = this.#options;
     const { pool, namespace, name, key, snap, hash, shard } = object;
     const id: ObjectId = { pool, namespace, name, key, snap, hash, shard };
-    const relevant = object.generation === NO_GENERATION && isRelevant(id);
-    // No entry for its collection. PG metadata comes first in its PG: what follows belongs to it.
-    if (relevant && name.length === 0 && this.#unitEnd === undefined) {
-      this.#leave();
-      this.#begin(`${formatPg({ pool, seed: hash, shard })}_head`);
+    if (object.generation !== NO_GENERATION || !isRelevant(id)) {
+      if (this.#open === undefined) this.#begin(STRAYS, undefined);
+      sink.otherObject();
+      return;
     }
-    if (this.#open === undefined) this.#begin(STRAYS);
-    if (relevant) sink.namedObject(id, NO_FILE_NAME);
-    else sink.otherObject();
+    if (this.#unitEnd === undefined) this.#claim(id);
+    sink.namedObject(id, NO_FILE_NAME);
+  }
+
+  /** No entry for the collection. Its PG metadata comes first: what follows belongs to that. */
+  #claim({ pool, name, hash: seed, shard }: ObjectId): void {
+    if (name.length === 0) this.#begin(`${formatPg({ pool, seed, shard })}_head`, undefined);
+    else if (this.#open === undefined || this.#open === STRAYS) this.#begin(UNCLAIMED, undefined);
   }
 }
 
-/** Unit of objects that no collection claims. */
+/** Units of objects that no collection claims: of no interest (temporary ones, mostly), and others. */
 const STRAYS = 'strays';
+const UNCLAIMED = 'unclaimed';
 
-function isUnchanged(options: BlueStoreScanOptions, span: KeySpan, stamp: UnitStamp): boolean {
-  const { known } = options;
-  if (known === undefined || span.collections.length === 0) return false;
-  return span.collections.every(({ name }) => {
-    const unit = known(name);
+function collectionOf(
+  key: Uint8Array,
+  collections: readonly CollectionRange[],
+): CollectionRange | undefined {
+  const i = lowerBound(collections.length, (at) => compareKeys(collections[at]!.to, key) > 0);
+  const range = collections[i];
+  return range !== undefined && compareKeys(range.from, key) <= 0 ? range : undefined;
+}
+
+/** Has an earlier scan seen these collections in the state that the store is in now? */
+function isUnchanged(
+  known: BlueStoreScanOptions['known'],
+  collections: readonly CollectionRange[],
+  part: KeySpan,
+  stamp: UnitStamp,
+): boolean {
+  if (known === undefined || part.collections.length === 0) return false;
+  // Units without a collection are found by a scan only.
+  const names = new Set([STRAYS, ...collections.map(({ name }) => name)]);
+  for (const name of known.keys()) if (!names.has(name)) return false;
+  return part.collections.every(({ name }) => {
+    const unit = known.get(name);
     return unit !== undefined && sameStamp(unit.stamp, stamp);
   });
 }
@@ -209,10 +223,11 @@ export function scanBlueStore(options: BlueStoreScanOptions): void {
   };
   const store = openStore(location, report);
   try {
-    const span = spanOf(readCollections(store.kv, report), part);
+    const collections = readCollections(store.kv, report);
+    const span = spanOf(collections, part);
     if (span === undefined) return;
     const stamp = damage === 0 ? stampOf(store) : UNREADABLE;
-    if (isUnchanged(options, span, stamp)) {
+    if (isUnchanged(options.known, collections, span, stamp)) {
       for (const { name } of span.collections) sink.keptUnit(latin1(name));
       return;
     }
