@@ -1,13 +1,24 @@
 import { cephCrc32c } from '../bytes/crc32c.ts';
+import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import type { EcSource } from '../image/ec-shards.ts';
 import { alignedBuffer } from '../io/aligned-buffer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
-import type { ObjectRef, ObjectStoreReader, OpenObject } from '../store/object-store.ts';
+import { EcObject } from '../store/ec-object.ts';
+import type { ObjectRef, ObjectStoreReader, OpenObject, OsdLocation } from '../store/object-store.ts';
+import { storeAt } from '../store/store-cache.ts';
 import { forEachDataRun } from './zero-runs.ts';
+
+/** The shards of an erasure-coded object, each on an OSD of its own. */
+export interface EcJob extends EcSource {
+  shards: { location: OsdLocation; ref: ObjectRef }[];
+}
 
 /** One object to copy into the image, as a worker gets it. */
 export interface CopyJob {
   ref: ObjectRef;
+  /** set: `ref` is one shard of these */
+  ec: EcJob | undefined;
   /** bytes it must have; undefined: as many as the store holds */
   size: number | undefined;
   /** crc32c that all its bytes must have */
@@ -47,7 +58,7 @@ export function copyObjects(
 
 function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink): CopyResult {
   try {
-    const object = store.open(job.ref);
+    const object = job.ec === undefined ? store.open(job.ref) : openShards(job.ec, job);
     try {
       return copyObject(object, job, sink);
     } finally {
@@ -57,6 +68,25 @@ function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink)
     // What the sink throws is the destination's fault and ends the export.
     if (!isSourceFault(error)) throw error;
     return { ok: false, failure: 'unreadable', reason: errorText(error) };
+  }
+}
+
+/** Opens the shards that can be opened, as one object. @throws CORRUPT, UNSUPPORTED */
+function openShards(ec: EcJob, { size, lenient }: CopyJob): OpenObject {
+  const shards = new Map<number, OpenObject>();
+  for (const { location, ref } of ec.shards) {
+    try {
+      if (!shards.has(ref.id.shard)) shards.set(ref.id.shard, storeAt(location).open(ref));
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+    }
+  }
+  const code = erasureCode(new Map(ec.profile));
+  try {
+    return new EcObject({ code, stripeWidth: ec.stripeWidth, size: size ?? 0, shards }, !lenient);
+  } catch (error) {
+    for (const shard of shards.values()) shard.close();
+    throw error;
   }
 }
 

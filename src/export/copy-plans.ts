@@ -37,9 +37,11 @@ function bytesOf(plan: ObjectPlan): number {
   return bytes;
 }
 
-function jobOf({ plan, current, failed, lenient }: Attempt, verify: Verify): CopyJob {
+function jobOf({ plan, current, failed, lenient }: Attempt, verify: Verify, lanes: ReadLanes): CopyJob {
+  const { erasure } = plan;
   return {
     ref: current!.ref,
+    ec: erasure && { ...erasure, shards: lanes.located(plan.copies) },
     size: plan.size,
     digest: plan.digest,
     pieces: plan.pieces,
@@ -108,7 +110,7 @@ async function runRound(
   }
   const tasks = [...byOsd].flatMap(([osd, list]) =>
     batches(list).map(async ({ attempts: batch, bytes }) => {
-      const jobs = batch.map((attempt) => jobOf(attempt, verify));
+      const jobs = batch.map((attempt) => jobOf(attempt, verify, lanes));
       const results = await lanes.copy(osd, jobs, target, bytes);
       return batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
     }),
@@ -136,7 +138,8 @@ const batches = (attempts: readonly Attempt[]) => [...batchesOf(attempts)];
 function takeNextCopy(attempt: Attempt, lanes: ReadLanes): boolean {
   const copy = lanes.leastBusy(attempt.left, bytesOf(attempt.plan));
   if (copy !== undefined) {
-    attempt.left = attempt.left.filter((other) => other !== copy);
+    // One job reads all shards of an erasure-coded object: there is nothing to turn to after it.
+    attempt.left = attempt.plan.erasure === undefined ? attempt.left.filter((other) => other !== copy) : [];
     attempt.current = copy;
     return true;
   }

@@ -1,7 +1,7 @@
 import { nameToText } from '../bytes/names.ts';
 import type { Layer } from '../image/layer.ts';
 import { imageSpecText } from '../image/image.ts';
-import { type AttrsReader, type ObjectCopy, resolveObjects } from '../image/resolve-objects.ts';
+import { type AttrsReader, type PresentObject, resolveObjects } from '../image/resolve-objects.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
 import type { LossMap } from './loss-map.ts';
 
@@ -9,18 +9,9 @@ import type { LossMap } from './loss-map.ts';
  * The plan between what an image is and how it is written: which pieces of which object go where.
  * Image offsets are the same on all layers: a clone reads its parent at its own offsets.
  */
-export interface ObjectPlan {
+export interface ObjectPlan extends Omit<PresentObject, 'state'> {
   /** name of the data object, for messages */
   object: string;
-  /** all of the version that counts */
-  copies: ObjectCopy[];
-  /** other copies, newest first, for when none of those can be read */
-  lastResort: ObjectCopy[];
-  /** logical bytes, undefined where only the store's own size is known */
-  size: number | undefined;
-  digest: number | undefined;
-  version: string | undefined;
-  doubt: string | undefined;
   /** triples: offset in the object, length, offset in the image; ascending in the object */
   pieces: number[];
 }

@@ -49,6 +49,14 @@ export class ReadLanes {
     return this.#locations.has(osd.key);
   }
 
+  /** Copies with where their OSDs are; those whose OSD is not at hand are left out. */
+  located(copies: readonly ObjectCopy[]): { location: OsdLocation; ref: ObjectRef }[] {
+    return copies.flatMap(({ osd, ref }) => {
+      const location = this.#locations.get(osd.catalog.key);
+      return location === undefined ? [] : [{ location, ref }];
+    });
+  }
+
   #device(location: OsdLocation): { device: string; readers: number } {
     let found = this.#devices.get(location.path);
     if (found === undefined) {

@@ -2,6 +2,8 @@ import { binaryKey, nameToText } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
 import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
 import type { Catalog, CatalogOsd } from '../catalog/catalog.ts';
+import { erasureCode } from '../ec/erasure-code.ts';
+import type { PoolErasure } from './ec-shards.ts';
 import { osdName } from '../catalog/osd-records.ts';
 import type { MetadataObject } from '../catalog/metadata.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
@@ -36,6 +38,7 @@ export class Cluster {
   #metadata: Map<string, MetadataCopy[]> | undefined;
   #prefixes: Map<string, DataPrefix> | undefined;
   #images: Image[] | undefined;
+  readonly #erasure = new Map<number, PoolErasure>();
 
   constructor(fsid: string | undefined, osds: CatalogOsd[], osdMap: OsdMap | undefined) {
     this.fsid = fsid;
@@ -71,10 +74,44 @@ export class Cluster {
     return /^\d+$/.test(name) && this.pools().includes(Number(name)) ? Number(name) : undefined;
   }
 
+  /** The pools that cache `pool`, nearest to the client first. */
+  cacheTiersOf(pool: number): number[] {
+    const tiers = this.osdMap?.pools.get(pool)?.tiers ?? [];
+    return tiers.filter((tier) => this.osdMap?.pools.get(tier)?.tierOf === pool);
+  }
+
+  /** The pool that clients mean: the base of a cache tier, else the pool itself. */
+  basePool(pool: number): number {
+    return this.osdMap?.pools.get(pool)?.tierOf ?? pool;
+  }
+
+  /** How shards make the objects of an erasure-coded pool; undefined for other pools. */
+  erasureOf(pool: number): PoolErasure | undefined {
+    const found = this.osdMap?.pools.get(pool);
+    if (found?.type !== 'erasure') return undefined;
+    let erasure = this.#erasure.get(pool);
+    if (erasure === undefined) {
+      erasure = this.#erasureCode(found.ecProfileName, found.stripeWidth);
+      this.#erasure.set(pool, erasure);
+    }
+    return erasure;
+  }
+
+  #erasureCode(name: string, stripeWidth: number): PoolErasure {
+    const profile = this.osdMap!.ecProfiles.get(name) ?? new Map<string, string>();
+    const source = { profile: [...profile], stripeWidth };
+    try {
+      return { ...source, code: erasureCode(profile), reason: '' };
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      return { ...source, code: undefined, reason: `erasure code profile ${name}: ${errorText(error)}` };
+    }
+  }
+
   /** Pools of the map and pools that only objects tell of, ascending. */
   pools(): number[] {
     const ids = new Set(this.osdMap?.pools.keys() ?? []);
-    for (const copies of this.#objects().values()) ids.add(copies[0]!.object.ref.id.pool);
+    for (const copies of this.#objects().values()) ids.add(this.basePool(copies[0]!.object.ref.id.pool));
     return [...ids].sort((a, b) => a - b);
   }
 
@@ -86,7 +123,7 @@ export class Cluster {
       for (const object of this.#metadataOf(osd)) {
         const { pool, namespace, name, snap, shard } = object.ref.id;
         if (snap !== NOSNAP || shard > 0) continue;
-        const key = objectKey(pool, namespace, name);
+        const key = objectKey(this.basePool(pool), namespace, name);
         const copies = index.get(key);
         if (copies === undefined) index.set(key, [{ osd: osd.index, object }]);
         else copies.push({ osd: osd.index, object });
@@ -139,9 +176,16 @@ export class Cluster {
     return copies === undefined ? undefined : this.#pick(copies);
   }
 
+  /** Cache before base: the first pool that has the object says what it is. */
   #pick(copies: readonly MetadataCopy[]): MetadataObject | undefined {
-    const { pool, hash } = copies[0]!.object.ref.id;
-    return pickCopy(copies, this.pgs.decide(pool, hash));
+    const base = this.basePool(copies[0]!.object.ref.id.pool);
+    for (const pool of [...this.cacheTiersOf(base), base]) {
+      const own = copies.filter(({ object }) => object.ref.id.pool === pool);
+      if (own.length === 0) continue;
+      const picked = pickCopy(own, this.pgs.decide(pool, own[0]!.object.ref.id.hash));
+      if (picked !== 'absent') return picked === 'whiteout' ? undefined : picked;
+    }
+    return undefined;
   }
 
   /** Where copies of a metadata object lie, whatever they are worth. */

@@ -66,7 +66,8 @@ export class ImageIndex {
 
   /** rbd_directory, rbd_id.* and rbd_trash: who is called what. */
   #readIndex(object: MetadataObject): void {
-    const { pool, namespace, name } = object.ref.id;
+    const { namespace, name } = object.ref.id;
+    const pool = this.#cluster.basePool(object.ref.id.pool);
     const text = nameToText(name);
     const names = this.#namesOf(pool, namespace);
     if (text === RBD_DIRECTORY) {
@@ -95,7 +96,7 @@ export class ImageIndex {
       this.images.map((image) => objectKey(dataPoolOf(image), image.namespace, image.header.objectPrefix)),
     );
     for (const prefix of this.#cluster.dataPrefixes()) {
-      if (claimed.has(objectKey(prefix.pool, prefix.namespace, prefix.prefix))) continue;
+      if (claimed.has(objectKey(this.#cluster.basePool(prefix.pool), prefix.namespace, prefix.prefix))) continue;
       const image = headlessImage(this.#cluster, prefix, ({ pool, id }) =>
         this.#nameOf(pool, prefix.namespace, id),
       );
@@ -113,7 +114,8 @@ export class ImageIndex {
   }
 
   #addFormat2(object: MetadataObject): void {
-    const { pool, namespace, name } = object.ref.id;
+    const { namespace, name } = object.ref.id;
+    const pool = this.#cluster.basePool(object.ref.id.pool);
     const id = nameToText(name.subarray(RBD_HEADER_PREFIX.length));
     const header = parseImageHeader(omapOf(object));
     this.images.push({
@@ -126,7 +128,8 @@ export class ImageIndex {
   }
 
   #addFormat1(object: MetadataObject): void {
-    const { pool, namespace, name } = object.ref.id;
+    const { namespace, name } = object.ref.id;
+    const pool = this.#cluster.basePool(object.ref.id.pool);
     if (object.data === undefined) return;
     const header = headerFromV1(parseHeaderV1(object.data));
     this.images.push({

@@ -2,6 +2,7 @@ import { nameToText } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
 import { notFoundError } from '../errors/salvage-error.ts';
 import { type MigrationSource, migrationSource } from '../rbd/migration.ts';
+import type { ObjectMap } from '../rbd/object-map.ts';
 import type { ParentLink } from '../rbd/parent-link.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import { type Geometry, makeGeometry } from '../rbd/striping.ts';
@@ -18,6 +19,14 @@ export interface LayerParent {
   reason: string;
 }
 
+/** The data objects that one pool holds of a layer. */
+export interface PoolObjects {
+  pool: number;
+  /** a cache tier: what it has no object of lies in the base pool */
+  isCache: boolean;
+  objects: ObjectTable;
+}
+
 /** An image at a snapshot or at its head: one layer of what is read. */
 export interface Layer {
   image: Image;
@@ -28,6 +37,10 @@ export interface Layer {
   geometry: Geometry;
   dataPool: number;
   objects: ObjectTable;
+  /** cache tiers of the data pool, then the data pool itself */
+  pools: PoolObjects[];
+  /** which objects the image thinks it has; undefined until `attachObjectMaps` finds one to trust */
+  objectMap: ObjectMap | undefined;
   parent: LayerParent | undefined;
 }
 
@@ -62,6 +75,11 @@ export function buildLayer(
   const { header } = image;
   const size = options.size ?? snapshot?.size ?? header.size;
   const dataPool = dataPoolOf(image);
+  const pools = [...image.cluster.cacheTiersOf(dataPool), dataPool].map((pool) => ({
+    pool,
+    isCache: pool !== dataPool,
+    objects: new ObjectTable(image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix)),
+  }));
   return {
     image,
     snapshot,
@@ -69,7 +87,9 @@ export function buildLayer(
     size,
     geometry: makeGeometry(header.order, header.stripeUnit, header.stripeCount),
     dataPool,
-    objects: new ObjectTable(image.cluster.dataPrefix(dataPool, image.namespace, header.objectPrefix)),
+    objects: pools[pools.length - 1]!.objects,
+    pools,
+    objectMap: undefined,
     parent: options.noParent ? undefined : parentLayer(image, snapshot, size, depth),
   };
 }

@@ -42,20 +42,23 @@ function compare(a: Ranked, b: Ranked): number {
 }
 
 /**
- * The copy that counts: of the version that the PG's authority names. undefined: the object does not
- * exist.
+ * The copy that counts: of the version that the PG's authority names. A whiteout is an object that
+ * does not exist, whatever a pool below may have.
  */
-export function pickCopy(copies: readonly MetadataCopy[], decision: PgDecision): MetadataObject | undefined {
+export function pickCopy(
+  copies: readonly MetadataCopy[],
+  decision: PgDecision,
+): MetadataObject | 'absent' | 'whiteout' {
   const ranked = copies.map(({ osd, object }): Ranked & { osd: number } => {
     const info = objectInfoOf(object);
     return { osd, object, info, version: info?.version ?? ZERO_EVERSION };
   });
-  if (ranked.length === 0) return undefined;
+  if (ranked.length === 0) return 'absent';
   const evidence = ranked.map(({ osd, info }) => ({ osd, version: info?.version }));
   const verdict = judgeObject(decision, copies[0]!.object.ref.id, evidence);
-  if (!verdict.exists) return undefined;
+  if (!verdict.exists) return 'absent';
   const { version } = verdict;
   const current = ranked.filter((r) => version === undefined || compareEversion(r.version, version) === 0);
   const best = (current.length > 0 ? current : ranked).sort(compare)[0]!;
-  return best.info !== undefined && isWhiteout(best.info) ? undefined : best.object;
+  return best.info !== undefined && isWhiteout(best.info) ? 'whiteout' : best.object;
 }

@@ -3,16 +3,20 @@ import { decodeOsdSuperblock } from '../ceph/osd-superblock.ts';
 import { nameToText } from '../bytes/names.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import {
-  FileSource,
   listNames,
   readSmallFile,
   statOrUndefined,
   tryReadSmallFile,
 } from '../io/file-source.ts';
+import { type Candidate, devicesOfDirectory, groupDevices } from './bluestore/devices.ts';
+import { probeDevice } from './bluestore/device-probe.ts';
 import { CollectionScanner, META_COLLECTION } from './filestore/filestore-scan.ts';
 import type { OsdIdentity, OsdLocation } from './object-store.ts';
 
-/** Tells what a path holds: docs/formats/filestore.md, "Recognition". */
+/**
+ * Tells what a path holds: docs/formats/filestore.md, "Recognition", and docs/formats/bluestore.md,
+ * "Devices".
+ */
 
 export interface FoundOsd {
   location: OsdLocation;
@@ -25,7 +29,6 @@ export interface Detected {
   problems: { path: string; reason: string }[];
 }
 
-const BLUESTORE_LABEL = 'bluestore block device\n';
 /** `/var/lib/ceph/<fsid>/osd.0` and `/mnt/<host>/<osd>` are two levels down. */
 const MAX_DEPTH = 3;
 const PG_DIRECTORY = /^\d+\.[0-9a-f]+(s\d+)?_head$/;
@@ -103,74 +106,103 @@ function fileStore(directory: string, dataPath: string): FoundOsd {
   return { location: { kind: 'filestore', path: directory, dataPath }, identity };
 }
 
-const NOT_SUPPORTED = 'a BlueStore OSD: not supported yet by this version, left out';
+/** What was found so far: BlueStore's devices are put together when all are known. */
+interface Findings extends Detected {
+  devices: Candidate[];
+}
+
+const nothing = (): Findings => ({ osds: [], problems: [], devices: [] });
 
 function isBlueStoreDirectory(directory: string, names: readonly string[]): boolean {
   const block = names.includes('block') && !isDirectory(path.join(directory, 'block'));
   return block || textFile(path.join(directory, 'type')) === 'bluestore';
 }
 
-function detectFile(file: string): Detected {
-  const source = new FileSource(file);
-  try {
-    const begin = Buffer.alloc(BLUESTORE_LABEL.length);
-    source.read(begin, 0);
-    const reason =
-      begin.toString('latin1') === BLUESTORE_LABEL
-        ? NOT_SUPPORTED
-        : 'not an OSD: a file, and without a BlueStore label';
-    return { osds: [], problems: [{ path: file, reason }] };
-  } finally {
-    source.close();
+function detectBlueStore(directory: string, names: readonly string[]): Findings {
+  const found = devicesOfDirectory(directory, names);
+  if (found.devices.length === 0 && found.problems.length === 0) {
+    const reason = 'a BlueStore OSD without its device (block)';
+    return { ...nothing(), problems: [{ path: directory, reason }] };
   }
+  return { ...nothing(), ...found };
 }
 
-function detectDirectory(directory: string, depth: number): Detected {
+function detectFile(file: string): Findings {
+  const found = probeDevice(file);
+  if (found.devices.length === 0 && found.problems.length === 0) {
+    const reason = 'not an OSD: neither a directory nor a BlueStore device';
+    return { ...nothing(), problems: [{ path: file, reason }] };
+  }
+  return { ...nothing(), ...found };
+}
+
+function detectDirectory(directory: string, depth: number): Findings {
   const names = listNames(directory);
   const current = path.join(directory, 'current');
   if (names.includes('current') && isDirectory(current)) {
     const inside = listNames(current);
-    if (isDataPath(current, inside)) return { osds: [fileStore(directory, current)], problems: [] };
+    if (isDataPath(current, inside)) return { ...nothing(), osds: [fileStore(directory, current)] };
   }
   if (isDataPath(directory, names)) {
     // A bare `current/`: the OSD's own directory may still be around it.
     const parent = path.dirname(path.resolve(directory));
     const hasParent = path.basename(directory) === 'current' && exists(path.join(parent, 'whoami'));
-    return { osds: [fileStore(hasParent ? parent : directory, directory)], problems: [] };
+    return { ...nothing(), osds: [fileStore(hasParent ? parent : directory, directory)] };
   }
-  if (isBlueStoreDirectory(directory, names)) {
-    return { osds: [], problems: [{ path: directory, reason: NOT_SUPPORTED }] };
-  }
-  const found: Detected = { osds: [], problems: [] };
+  if (isBlueStoreDirectory(directory, names)) return detectBlueStore(directory, names);
+  const found = nothing();
   if (depth >= MAX_DEPTH) return found;
   for (const name of names.sort()) {
     const below = path.join(directory, name);
     if (!isDirectory(below)) continue;
-    const { osds, problems } = detectTolerant(below, () => detectDirectory(below, depth + 1));
-    found.osds.push(...osds);
-    found.problems.push(...problems);
+    addTo(found, detectTolerant(below, () => detectDirectory(below, depth + 1)));
   }
   return found;
 }
 
-function detectTolerant(p: string, detect: () => Detected): Detected {
+function addTo(found: Findings, { osds, problems, devices }: Findings): void {
+  found.osds.push(...osds);
+  found.problems.push(...problems);
+  found.devices.push(...devices);
+}
+
+function detectTolerant(p: string, detect: () => Findings): Findings {
   try {
     return detect();
   } catch (error) {
     if (!isSourceFault(error)) throw error;
-    return { osds: [], problems: [{ path: p, reason: errorText(error) }] };
+    return { ...nothing(), problems: [{ path: p, reason: errorText(error) }] };
   }
 }
 
-/** Finds the OSDs in one path: an OSD's directory, its `current/`, or a directory that holds several. */
-export function detectOsds(p: string): Detected {
+function detectPath(p: string): Findings {
   const stat = statOrUndefined(p);
-  if (stat === undefined) return { osds: [], problems: [{ path: p, reason: 'no such file or directory' }] };
+  const problem = (reason: string): Findings => ({ ...nothing(), problems: [{ path: p, reason }] });
+  if (stat === undefined) return problem('no such file or directory');
   if (!stat.isDirectory()) return detectTolerant(p, () => detectFile(p));
   const found = detectTolerant(p, () => detectDirectory(p, 0));
-  if (found.osds.length === 0 && found.problems.length === 0) {
-    const reason = listNames(p).length === 0 ? 'an empty directory: is it mounted?' : 'no OSD in it';
-    return { osds: [], problems: [{ path: p, reason }] };
-  }
-  return found;
+  if (found.osds.length + found.devices.length + found.problems.length > 0) return found;
+  return problem(listNames(p).length === 0 ? 'an empty directory: is it mounted?' : 'no OSD in it');
+}
+
+/**
+ * Finds the OSDs in paths: OSD directories, a `current/`, directories that hold several, block
+ * devices and image files. A BlueStore OSD's devices may be spread over several paths.
+ */
+export function detectAll(paths: readonly string[]): Detected {
+  const found = nothing();
+  for (const p of paths) addTo(found, detectPath(p));
+  const { osds, problems } = groupDevices(found.devices);
+  return { osds: [...found.osds, ...osds], problems: [...found.problems, ...problems] };
+}
+
+/** Finds the OSDs in one path: see `detectAll`. */
+export const detectOsds = (p: string): Detected => detectAll([p]);
+
+/** The paths that, given again, lead to an OSD and all of its devices. */
+export function pathsOf({ path: osd, devices }: OsdLocation): string[] {
+  const parts = [devices?.main, devices?.db, devices?.wal].filter((part) => part !== undefined);
+  const below = `${osd}/`;
+  const others = parts.map((part) => part.path).filter((p) => p !== osd && !p.startsWith(below));
+  return [osd, ...new Set(others)];
 }

@@ -2,7 +2,9 @@ import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CatalogStorage } from '../../src/io/ports.ts';
 
 /** A catalog in one array of bytes, which tests cut and damage. */
-export function bytesStorage(begin: Uint8Array = new Uint8Array(0)): CatalogStorage & { bytes: Buffer } {
+export function bytesStorage(
+  begin: Uint8Array = new Uint8Array(0),
+): CatalogStorage & { bytes: Buffer } {
   const storage = {
     path: 'test.catalog',
     bytes: Buffer.from(begin),

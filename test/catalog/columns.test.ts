@@ -25,8 +25,18 @@ const TOP = Number.MAX_SAFE_INTEGER;
 
 describe('width', () => {
   it.each([
-    ...([[0, 0], [255, 1], [256, 2], [65535, 2], [65536, 4], [2 ** 32 - 1, 4]] as const),
-    ...([[2 ** 32, 8], [TOP, 8]] as const),
+    ...([
+      [0, 0],
+      [255, 1],
+      [256, 2],
+      [65535, 2],
+      [65536, 4],
+      [2 ** 32 - 1, 4],
+    ] as const),
+    ...([
+      [2 ** 32, 8],
+      [TOP, 8],
+    ] as const),
   ])('a range of %i takes %i bytes a value', (range, width) => {
     for (const base of [0, 7, TOP - range]) {
       const { head, bytes } = packColumn([base, base + range], [0, 1], 0, 2);
@@ -41,7 +51,10 @@ it('gives back any values', () => {
   for (let run = 0; run < 400; run++) {
     const bits = next() % 54;
     const base = Math.floor((next() / 2 ** 32) * (TOP - 2 ** bits));
-    const values = Array.from({ length: next() % 40 }, () => base + Math.floor((next() / 2 ** 32) * 2 ** bits));
+    const values = Array.from(
+      { length: next() % 40 },
+      () => base + Math.floor((next() / 2 ** 32) * 2 ** bits),
+    );
     expect(roundTrip(values)).toEqual(values);
   }
 });

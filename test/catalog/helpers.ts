@@ -55,7 +55,8 @@ export function contents(storage: CatalogStorage): Record<string, string[]> {
           lines.push(`${place(unit[i]!)} ${name}`);
         }
       }
-      for (const { fileName, unit } of segment.named()) lines.push(`${place(unit)} ${binaryKey(fileName)}`);
+      for (const { fileName, unit } of segment.named())
+        lines.push(`${place(unit)} ${binaryKey(fileName)}`);
     }
     for (const { ref, omap, data } of [...osd.rbdMetadata(), ...osd.pgMetadata()]) {
       lines.push(`metadata ${binaryKey(ref.fileName)} ${omap?.length} ${data?.length}`);

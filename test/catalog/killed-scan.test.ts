@@ -18,7 +18,14 @@ const at = (name: string) => path.join(work.path, name);
 const osds = [at('a'), path.join(fixtureOsds('basic'), '1')];
 
 async function listing(catalog: string): Promise<string> {
-  const { status, stdout, stderr } = await salvage(['ls', '-l', '--catalog', catalog, '--format', 'json']);
+  const { status, stdout, stderr } = await salvage([
+    'ls',
+    '-l',
+    '--catalog',
+    catalog,
+    '--format',
+    'json',
+  ]);
   if (status !== 0) throw new Error(stderr);
   return stdout.toString();
 }
@@ -55,7 +62,8 @@ it('a scan killed at any moment goes on, and finds what one in peace finds', asy
     const catalog = at(`killed-${i}`);
     const { child, ended } = startSalvage(['scan', '--osd', ...osds, '--catalog', catalog]);
     // Moments relative to the first byte written: how long node takes to start varies.
-    while (child.exitCode === null && !(existsSync(catalog) && statSync(catalog).size > 0)) await sleep(1);
+    while (child.exitCode === null && !(existsSync(catalog) && statSync(catalog).size > 0))
+      await sleep(1);
     await sleep(i * 12);
     child.kill('SIGKILL');
     await ended;
@@ -84,7 +92,8 @@ it('without native calls the same objects are found', async () => {
   } finally {
     delete process.env.RBD_SALVAGE_NO_NATIVE;
   }
-  const objects = (all: Record<string, string[]>) => Object.values(all).map((lines) => lines.filter((l) => !l.startsWith('metadata')));
+  const objects = (all: Record<string, string[]>) =>
+    Object.values(all).map((lines) => lines.filter((l) => !l.startsWith('metadata')));
   expect(objects(known(at('plain')))).toEqual(objects(expectedContents));
   expect(await listing(at('plain'))).toBe(expected);
 });

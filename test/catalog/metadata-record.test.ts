@@ -4,7 +4,12 @@ import { NOSNAP } from '../../src/ceph/encoding.ts';
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 const ref = {
-  id: { ...{ pool: 2, namespace: bytes('ns'), name: bytes('\xff'), key: bytes('') }, snap: NOSNAP, hash: 0xffffffff, shard: 1 },
+  id: {
+    ...{ pool: 2, namespace: bytes('ns'), name: bytes('\xff'), key: bytes('') },
+    snap: NOSNAP,
+    hash: 0xffffffff,
+    shard: 1,
+  },
   directory: bytes('2.c_head'),
   fileName: bytes('f'),
 };
@@ -13,7 +18,14 @@ it('gives back metadata objects with and without their parts', () => {
   const objects = [
     { ref, size: 2 ** 40, mtimeMs: 1.5 },
     {
-      ...{ ref, size: 0, mtimeMs: 0, objectInfo: bytes('oi'), snapSet: bytes('ss'), data: bytes('') },
+      ...{
+        ref,
+        size: 0,
+        mtimeMs: 0,
+        objectInfo: bytes('oi'),
+        snapSet: bytes('ss'),
+        data: bytes(''),
+      },
       ...{ omap: [[bytes('k'), bytes('v')]] as [Uint8Array, Uint8Array][], problem: 'torn' },
     },
     { ref: { ...ref, id: { ...ref.id, snap: 4n, shard: -1 } }, size: 1, mtimeMs: 1, omap: [] },

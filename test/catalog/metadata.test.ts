@@ -7,7 +7,15 @@ import type { ObjectRef, ObjectStoreReader } from '../../src/store/object-store.
 
 const none = new Uint8Array(0);
 const ref = (name: string): ObjectRef => ({
-  id: { pool: 2, namespace: none, name: Buffer.from(name), key: none, snap: NOSNAP, hash: 0, shard: -1 },
+  id: {
+    pool: 2,
+    namespace: none,
+    name: Buffer.from(name),
+    key: none,
+    snap: NOSNAP,
+    hash: 0,
+    shard: -1,
+  },
   directory: Buffer.from('2.0_head'),
   fileName: none,
 });
@@ -20,7 +28,12 @@ interface Fake {
 }
 
 /** A store in which every object looks the same. */
-function store({ data = none, omap = [], omapDamaged = false, fails = false }: Fake): ObjectStoreReader {
+function store({
+  data = none,
+  omap = [],
+  omapDamaged = false,
+  fails = false,
+}: Fake): ObjectStoreReader {
   return {
     location: { kind: 'filestore', path: '/osd', dataPath: '/osd/current' },
     omapDamaged,
@@ -39,6 +52,7 @@ function store({ data = none, omap = [], omapDamaged = false, fails = false }: F
       };
     },
     omap: () => omap.map((key) => ({ key: Buffer.from(key), value: none })),
+    pgBits: () => 3,
     close: () => {},
   } satisfies ObjectStoreReader;
 }
@@ -64,8 +78,11 @@ describe('what is kept of an object', () => {
 
   it('is all it has', () => {
     const got = read('rbd_directory', { data: Buffer.from('abc'), omap: ['k'] });
-    expect(got).toMatchObject({ size: 3, mtimeMs: 5, omap: [[Buffer.from('k'), none]], damage: [] });
-    expect([got.data, got.objectInfo, got.snapSet]).toEqual(['abc', '_', 'snapset'].map((t) => Buffer.from(t)));
+    expect(got).toMatchObject({ size: 3, mtimeMs: 5, damage: [] });
+    expect(got.omap).toEqual([[Buffer.from('k'), Buffer.from(none)]]);
+    expect([got.data, got.objectInfo, got.snapSet]).toEqual(
+      ['abc', '_', 'snapset'].map((t) => Buffer.from(t)),
+    );
     expect(got.problem).toBeUndefined();
   });
 
@@ -73,6 +90,7 @@ describe('what is kept of an object', () => {
     const log = '0000000056.00000000000000000089';
     const got = read('', { omap: [log, '_info', `dup_${log}`, 'missing/x'] });
     expect(got.omap?.map(([key]) => Buffer.from(key).toString())).toEqual(['_info', 'missing/x']);
+    expect(got.pgBits).toBe(3);
   });
 });
 

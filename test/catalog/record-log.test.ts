@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { RECORD, RecordLog } from '../../src/catalog/record-log.ts';
 import { bytesStorage } from './bytes-storage.ts';
 
-const text = (log: RecordLog) => log.entries.map((entry) => Buffer.from(log.payload(entry)).toString());
+const text = (log: RecordLog) =>
+  log.entries.map((entry) => Buffer.from(log.payload(entry)).toString());
 
 function written(...payloads: string[]) {
   const storage = bytesStorage();
@@ -25,7 +26,9 @@ describe('a log', () => {
     ['one wrong byte', Buffer.from('x')],
     ['another version', Buffer.from('rbd-salvage cat2')],
   ])('is not %s', (_, bytes) => {
-    expect(() => new RecordLog(bytesStorage(bytes))).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+    expect(() => new RecordLog(bytesStorage(bytes))).toThrow(
+      expect.objectContaining({ code: 'CORRUPT' }),
+    );
   });
 
   it('cut off at any byte has the records before, and takes new ones behind them', () => {

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
@@ -26,7 +34,9 @@ const copy = (n = 0, wanted?: (collection: string) => boolean) =>
 
 /** Files below an OSD's collections, which is how many objects it has. */
 const filesOf = (place: string): number =>
-  execFileSync('find', [path.join(place, 'current'), '-path', '*_head/*', '-type', 'f']).toString('latin1').split('\n').length - 1;
+  execFileSync('find', [path.join(place, 'current'), '-path', '*_head/*', '-type', 'f'])
+    .toString('latin1')
+    .split('\n').length - 1;
 
 describe('a scan', () => {
   it('takes in every object of every OSD, and touches nothing', async () => {
@@ -34,7 +44,11 @@ describe('a scan', () => {
     const storage = memoryStorage();
     const summaries = await scanInto(storage, [osds]);
     expect(fingerprint(osds)).toBe(before);
-    expect(summaries.map((s) => [s.name, s.damageCount])).toEqual([['osd.0', 0], ['osd.1', 0], ['osd.2', 0]]);
+    expect(summaries.map((s) => [s.name, s.damageCount])).toEqual([
+      ['osd.0', 0],
+      ['osd.1', 0],
+      ['osd.2', 0],
+    ]);
     for (const [n, key] of summaries.map((s, i) => [i, s.key] as const)) {
       const inMeta = readdirSync(path.join(osd(n), 'current/meta')).length;
       expect(summaries[n]!.objects + summaries[n]!.others).toBe(filesOf(osd(n)) + inMeta);
@@ -57,9 +71,14 @@ describe('a scan', () => {
   it('of two clusters keeps the osdmap of both', async () => {
     const storage = memoryStorage();
     await scanInto(storage, [osd(0)]);
-    await scanInto(storage, [path.join(fixtureOsds('leveldb'), '0'), path.join(fixtureOsds('stale'), '0')]);
+    await scanInto(storage, [
+      path.join(fixtureOsds('leveldb'), '0'),
+      path.join(fixtureOsds('stale'), '0'),
+    ]);
     const fsids = new Catalog(storage).osdMaps().map((map) => map.clusterFsid);
-    expect(new Set(fsids)).toEqual(new Set(['basic', 'leveldb', 'stale'].map((f) => truthOf(f).fsid)));
+    expect(new Set(fsids)).toEqual(
+      new Set(['basic', 'leveldb', 'stale'].map((f) => truthOf(f).fsid)),
+    );
   });
 
   it('disk after disk gives what one scan of all gives', async () => {
@@ -77,7 +96,10 @@ describe('a scan', () => {
     const [summary] = await scanInto(storage, [place]);
     expect(summary!.damageCount).toBeGreaterThan(0);
     expect(summary!.error).toBeUndefined();
-    const headers = new Catalog(storage).osds()[0]!.rbdMetadata().filter((o) => o.omap === undefined);
+    const headers = new Catalog(storage)
+      .osds()[0]!
+      .rbdMetadata()
+      .filter((o) => o.omap === undefined);
     expect(headers.some((o) => o.problem?.includes('omap database'))).toBe(true);
   });
 
@@ -120,12 +142,17 @@ describe('scanning again', () => {
     const fresh = memoryStorage();
     const [freshSummary] = await scanInto(fresh, [place]);
     expect(contents(storage)).toEqual(contents(fresh));
-    expect([summary!.objects, summary!.others]).toEqual([freshSummary!.objects, freshSummary!.others]);
+    expect([summary!.objects, summary!.others]).toEqual([
+      freshSummary!.objects,
+      freshSummary!.others,
+    ]);
     const catalog = new Catalog(storage);
     expect([catalog.unfinished, catalog.problems]).toEqual([false, []]);
     const segments = catalog.osds()[0]!.segments.filter((s) => !known.has(s.position));
     return {
-      listed: segments.flatMap((s) => s.units.map((unit) => Buffer.from(unit[0]).toString())).sort(),
+      listed: segments
+        .flatMap((s) => s.units.map((unit) => Buffer.from(unit[0]).toString()))
+        .sort(),
       kept: segments.flatMap((s) => s.kept()).length,
     };
   }
@@ -134,12 +161,20 @@ describe('scanning again', () => {
   it('lists nothing when nothing has changed', async () => {
     const { listed, kept } = await rescanned(() => {});
     expect(listed).toEqual([]);
-    expect(kept).toBe(readdirSync(path.join(osd(0), 'current')).filter((n) => n === 'meta' || n.endsWith('_head')).length);
+    expect(kept).toBe(
+      readdirSync(path.join(osd(0), 'current')).filter((n) => n === 'meta' || n.endsWith('_head'))
+        .length,
+    );
   });
 
   it.each([
     ['added', ['2.0_head'], (c: string) => writeFileSync(`${c}/2.0_head/${data}`, '')],
-    ['removed', ['2.1_head'], (c: string) => rmSync(`${c}/2.1_head/${readdirSync(`${c}/2.1_head`).find((n) => n.includes('udata'))}`)],
+    [
+      'removed',
+      ['2.1_head'],
+      (c: string) =>
+        rmSync(`${c}/2.1_head/${readdirSync(`${c}/2.1_head`).find((n) => n.includes('udata'))}`),
+    ],
     [
       'renamed',
       ['2.2_head'],
@@ -162,7 +197,9 @@ describe('scanning again', () => {
   });
 
   it('forgets a collection that is gone', async () => {
-    expect((await rescanned((c) => rmSync(`${c}/2.0_head`, { recursive: true }))).listed).toEqual([]);
+    expect((await rescanned((c) => rmSync(`${c}/2.0_head`, { recursive: true }))).listed).toEqual(
+      [],
+    );
   });
 
   it('keeps what it knows of a directory that can no longer be read', async () => {
@@ -230,7 +267,12 @@ describe('a catalog', () => {
   });
 
   it('that was cut off is completed by the next scan', async () => {
-    for (const at of [0, 5, 16, ...starts.flatMap((start) => [start - 24, start - 3, start, start + 9])]) {
+    for (const at of [
+      0,
+      5,
+      16,
+      ...starts.flatMap((start) => [start - 24, start - 3, start, start + 9]),
+    ]) {
       const storage = bytesStorage(bytes.subarray(0, at));
       await scanInto(storage, [place]);
       expect(contents(storage), `cut at ${at}`).toEqual(fresh);
@@ -246,7 +288,8 @@ describe('a catalog', () => {
       catalog.osdMaps();
       const same = JSON.stringify(contents(bytesStorage(damaged))) === JSON.stringify(fresh);
       catalog.osds();
-      if (catalog.unfinished || catalog.problems.length > 0) return catalog.problems[0] ?? 'unfinished';
+      if (catalog.unfinished || catalog.problems.length > 0)
+        return catalog.problems[0] ?? 'unfinished';
       return same ? undefined : 'SILENT';
     } catch (error) {
       expect(error).toMatchObject({ code: 'CORRUPT' });

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { Segment } from '../../src/catalog/segment.ts';
 import { SegmentBuilder } from '../../src/catalog/segment-builder.ts';
-import { DataObjectNameParser } from '../../src/store/filestore/fast-filename.ts';
 import { NOSNAP } from '../../src/ceph/encoding.ts';
+import { DataObjectNameParser } from '../../src/store/filestore/fast-filename.ts';
 
 const STAMP = { ino: 2n ** 40n, mtimeNs: 1_700_000_000_123_456_789n, ctimeNs: 3n };
 const none = new Uint8Array(0);
-const ID = { pool: 2, namespace: none, name: Buffer.from('rbd_header.1'), key: none, snap: NOSNAP, hash: 7, shard: -1 };
+const ID = {
+  pool: 2,
+  namespace: none,
+  name: Buffer.from('rbd_header.1'),
+  key: none,
+  snap: NOSNAP,
+  hash: 7,
+  shard: -1,
+};
 
 function building() {
   const payloads: Uint8Array[] = [];
@@ -68,10 +76,12 @@ describe('a segment', () => {
   it('gives back units, named objects and what was kept', () => {
     const segment = opened(example().payloads[0]!);
     const { ino, mtimeNs, ctimeNs } = STAMP;
-    expect(segment.units.map(([path, ...rest]) => [Buffer.from(path).toString(), ...rest])).toEqual([
-      ['2.c_head', ino, mtimeNs, ctimeNs, 2, 0, ['DIR_0', 'DIR_\xff']],
-      ['2.c_head/DIR_0', ino, mtimeNs, ctimeNs, 3, 1, []],
-    ]);
+    expect(segment.units.map(([path, ...rest]) => [Buffer.from(path).toString(), ...rest])).toEqual(
+      [
+        ['2.c_head', ino, mtimeNs, ctimeNs, 2, 0, ['DIR_0', 'DIR_\xff']],
+        ['2.c_head/DIR_0', ino, mtimeNs, ctimeNs, 3, 1, []],
+      ],
+    );
     expect(segment.named()).toMatchObject([{ unit: 1, id: { snap: NOSNAP, hash: 7, shard: -1 } }]);
     expect(segment.kept().map((p) => [...p])).toEqual([[0x32, 0xff]]);
     expect([segment.head.objects, segment.head.others, segment.position]).toEqual([5, 1, 99]);
@@ -119,7 +129,9 @@ describe('a segment', () => {
 
   it('that is damaged anywhere is CORRUPT, and never gives other rows', () => {
     const payload = example().payloads[0]!;
-    const whole = JSON.stringify([...opened(payload).rows(opened(payload).head.groups[0]!).objectNo]);
+    const whole = JSON.stringify([
+      ...opened(payload).rows(opened(payload).head.groups[0]!).objectNo,
+    ]);
     for (let at = 0; at < payload.length; at++) {
       const damaged = Uint8Array.from(payload);
       damaged[at]! ^= 0x10;
@@ -133,7 +145,9 @@ describe('a segment', () => {
   it('that is cut short is CORRUPT', () => {
     const payload = example().payloads[0]!;
     for (const n of [0, 4, 7, 8, 100]) {
-      expect(() => opened(payload.slice(0, n))).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+      expect(() => opened(payload.slice(0, n))).toThrow(
+        expect.objectContaining({ code: 'CORRUPT' }),
+      );
     }
   });
 });

@@ -49,7 +49,9 @@ describe('the same OSD', () => {
   });
 
   it('is not one of the same number in another cluster', () => {
-    expect(numbers([path.join(basic, '0'), path.join(fixtureOsds('leveldb'), '0')])).toEqual([0, 0]);
+    expect(numbers([path.join(basic, '0'), path.join(fixtureOsds('leveldb'), '0')])).toEqual([
+      0, 0,
+    ]);
   });
 
   it('is not one of the same number whose cluster nobody knows', () => {

@@ -13,7 +13,8 @@ beforeAll(() => {
   mkdirSync(many);
   for (let i = 0; i < 3000; i++) writeFileSync(path.join(many, `${'n'.repeat(i % 250)}${i}`), '');
   mkdirSync(odd);
-  for (const name of ['a', 'ab', '.hidden', 'x'.repeat(255)]) writeFileSync(path.join(odd, name), '');
+  for (const name of ['a', 'ab', '.hidden', 'x'.repeat(255)])
+    writeFileSync(path.join(odd, name), '');
   writeFileSync(Buffer.concat([Buffer.from(`${odd}/`), Buffer.of(0xff, 0x0a, 0xc3)]), '');
   mkdirSync(path.join(odd, 'directory'));
   symlinkSync('nowhere', path.join(odd, 'link'));
@@ -44,8 +45,17 @@ describe.each([
     found.delete('pipe');
     expect(found).toEqual(
       new Map([
-        ...[['a', DT_REG], ['ab', DT_REG], ['.hidden', DT_REG], ['x'.repeat(255), DT_REG]],
-        ...[['\xff\n\xc3', DT_REG], ['directory', DT_DIR], ['link', DT_LNK]],
+        ...[
+          ['a', DT_REG],
+          ['ab', DT_REG],
+          ['.hidden', DT_REG],
+          ['x'.repeat(255), DT_REG],
+        ],
+        ...[
+          ['\xff\n\xc3', DT_REG],
+          ['directory', DT_DIR],
+          ['link', DT_LNK],
+        ],
       ] as [string, number][]),
     );
   });

@@ -74,7 +74,11 @@ describe('reading', () => {
     const before = statSync(source, { bigint: true });
     readSmallFile(source);
     const after = statSync(source, { bigint: true });
-    expect([after.atimeNs, after.mtimeNs, after.ctimeNs]).toEqual([before.atimeNs, before.mtimeNs, before.ctimeNs]);
+    expect([after.atimeNs, after.mtimeNs, after.ctimeNs]).toEqual([
+      before.atimeNs,
+      before.mtimeNs,
+      before.ctimeNs,
+    ]);
   });
 
   it('serves a directory of files by name', () => {

@@ -21,7 +21,8 @@ function skeleton(): string {
   const to = path.join(work.path, `osd-${serial++}`);
   mkdirSync(path.join(to, 'current'), { recursive: true });
   const from = path.join(osds, '0');
-  for (const name of ['whoami', 'fsid', 'ceph_fsid', 'type']) copyTree(path.join(from, name), path.join(to, name));
+  for (const name of ['whoami', 'fsid', 'ceph_fsid', 'type'])
+    copyTree(path.join(from, name), path.join(to, name));
   for (const name of ['commit_op_seq', 'meta']) {
     copyTree(path.join(from, 'current', name), path.join(to, 'current', name));
   }
@@ -34,7 +35,11 @@ describe('an OSD', () => {
     expect(detectOsds(path.join(osds, '1'))).toEqual({
       osds: [
         {
-          location: { kind: 'filestore', path: path.join(osds, '1'), dataPath: path.join(osds, '1/current') },
+          location: {
+            kind: 'filestore',
+            path: path.join(osds, '1'),
+            dataPath: path.join(osds, '1/current'),
+          },
           identity: identity(1),
         },
       ],
@@ -53,11 +58,14 @@ describe('an OSD', () => {
     expect(detectOsds(osd).osds[0]!.identity).toEqual(identity(0));
   });
 
-  it.each(['fsid', 'ceph_fsid', 'whoami'])('is known by its superblock when %s was zeroed', (name) => {
-    const osd = skeleton();
-    writeFileSync(path.join(osd, name), Buffer.alloc(37));
-    expect(detectOsds(osd).osds[0]!.identity).toEqual(identity(0));
-  });
+  it.each(['fsid', 'ceph_fsid', 'whoami'])(
+    'is known by its superblock when %s was zeroed',
+    (name) => {
+      const osd = skeleton();
+      writeFileSync(path.join(osd, name), Buffer.alloc(37));
+      expect(detectOsds(osd).osds[0]!.identity).toEqual(identity(0));
+    },
+  );
 
   it('is found by its current/, the files around it telling who it is', () => {
     const osd = skeleton();
@@ -118,5 +126,7 @@ describe('what is no OSD', () => {
 
 it('the fixtures have no other files than those that identity is read from', () => {
   // guards the tests above: `skeleton` must not copy a second source of identity by chance
-  expect(readdirSync(path.join(osds, '0'))).toEqual(expect.arrayContaining(['fsid', 'whoami', 'ceph_fsid']));
+  expect(readdirSync(path.join(osds, '0'))).toEqual(
+    expect.arrayContaining(['fsid', 'whoami', 'ceph_fsid']),
+  );
 });

@@ -1,5 +1,5 @@
 import type { ByteReader } from '../../bytes/byte-reader.ts';
-import { readLowz, readPieces, type Piece, varintCount } from './packed-numbers.ts';
+import { type Piece, readLowz, readPieces, varintCount } from './packed-numbers.ts';
 
 /** Blobs: where bytes of objects lie on the main device. docs/formats/bluestore.md, "Blobs". */
 

@@ -23,7 +23,8 @@ interface Envelope {
 /** The length at a position; undefined when the envelope would not fit. */
 function lengthAt(file: ByteSource, at: number, limit: number): number | undefined {
   const bytes = new Uint8Array(LENGTH_BYTES);
-  if (at + LENGTH_BYTES + STAMP_BYTES > limit || file.read(bytes, at) < LENGTH_BYTES) return undefined;
+  if (at + LENGTH_BYTES + STAMP_BYTES > limit || file.read(bytes, at) < LENGTH_BYTES)
+    return undefined;
   const length = new ByteReader(bytes, 'envelope', at).u64();
   if (length === 0n || length > BigInt(limit - at - LENGTH_BYTES - STAMP_BYTES)) return undefined;
   return Number(length);

@@ -36,7 +36,10 @@ export class BlueFsFile implements ByteSource {
     this.#devices = devices;
     this.#extents = extents;
     let end = 0;
-    for (const { length } of extents) this.#ends.push((end += length));
+    for (const { length } of extents) {
+      end += length;
+      this.#ends.push(end);
+    }
     this.size = Math.min(size, allocatedBytes(extents));
   }
 

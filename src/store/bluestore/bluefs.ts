@@ -43,7 +43,8 @@ export class BlueFs {
    */
   constructor({ main, db, wal }: OpenDevices, report: DamageReporter) {
     const host = db ?? main;
-    if (host === undefined) throw sourceIoError('neither block nor block.db', { path: wal?.path ?? '' });
+    if (host === undefined)
+      throw sourceIoError('neither block nor block.db', { path: wal?.path ?? '' });
     this.path = host.path;
     this.#report = report;
     this.superblock = readBlueFsSuperblock(host);

@@ -2,7 +2,12 @@ import { binaryKey, nameToText } from '../../bytes/names.ts';
 import { NOSNAP } from '../../ceph/encoding.ts';
 import { META_POOL } from '../../ceph/hobject.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
-import { corruptError, errorText, isSourceFault, sourceIoError } from '../../errors/salvage-error.ts';
+import {
+  corruptError,
+  errorText,
+  isSourceFault,
+  sourceIoError,
+} from '../../errors/salvage-error.ts';
 import type { KvEntry } from '../../kv/kv-store.ts';
 import type {
   ObjectId,

@@ -90,7 +90,8 @@ export class DataObjectKeyParser {
     if (!isAllOnes(key, snapAt + 8, 8)) return false;
     this.objectNo = lowerHex(key, dot + 1, nameEnd);
     this.snap = rowSnap(key, snapAt);
-    if (this.objectNo < 0 || this.snap < ROW_HEAD || !this.#setTail(key, nameStart - 1)) return false;
+    if (this.objectNo < 0 || this.snap < ROW_HEAD || !this.#setTail(key, nameStart - 1))
+      return false;
     this.hash = reverseBits32(u32be(key, 9));
     this.#setPrefix(key, nameStart, dot);
     return true;
@@ -119,7 +120,8 @@ export class DataObjectKeyParser {
     const pool = view.readBigUInt64BE(1) - 2n ** 63n;
     const shard = view[0]! - 0x80;
     const escaped = escapeField(namespace);
-    if (pool < 0n || pool >= 2n ** 52n || shard < -1 || escaped.length > TAIL_ROOM - 64) return false;
+    if (pool < 0n || pool >= 2n ** 52n || shard < -1 || escaped.length > TAIL_ROOM - 64)
+      return false;
     const ec = shard === -1 ? '' : `_${'f'.repeat(16)}_${shard.toString(16)}`;
     const tail = Buffer.concat([
       Buffer.from('_'),

@@ -150,7 +150,9 @@ export class DataReader {
 }
 
 const beyond = (wanted: number, length: number) =>
-  corruptError(`extent reaches 0x${wanted.toString(16)} of a blob of 0x${length.toString(16)} bytes`);
+  corruptError(
+    `extent reaches 0x${wanted.toString(16)} of a blob of 0x${length.toString(16)} bytes`,
+  );
 
 /** Ranges of blobs to be read together. */
 class ReadJob {

@@ -1,6 +1,6 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import { cephCrc32c } from '../../bytes/crc32c.ts';
-import { readNameText, readTextMap, uuid, utime, versioned } from '../../ceph/encoding.ts';
+import { readNameText, readTextMap, utime, uuid, versioned } from '../../ceph/encoding.ts';
 import { corruptError } from '../../errors/salvage-error.ts';
 
 /** The label of a BlueStore device: docs/formats/bluestore.md, "Label". */

@@ -1,8 +1,14 @@
 import type { DamageReporter } from '../../errors/damage.ts';
-import { errorText, isSourceFault, unsupportedError } from '../../errors/salvage-error.ts';
+import {
+  corruptError,
+  errorText,
+  isSourceFault,
+  SalvageError,
+  unsupportedError,
+} from '../../errors/salvage-error.ts';
 import { type DevicePart, openDevice } from '../../io/device-source.ts';
 import type { ByteSource } from '../../io/ports.ts';
-import { openKvStore } from '../../kv/kv-store.ts';
+import { type KvStore, openKvStore } from '../../kv/kv-store.ts';
 import type { OsdLocation } from '../object-store.ts';
 import { BlueFs, type OpenDevices } from './bluefs.ts';
 import { blueFsDirectory } from './bluefs-directory.ts';
@@ -17,10 +23,7 @@ export interface OpenStore {
 }
 
 /** What cannot be opened is reported and then missing. */
-function tryDevice(
-  place: DevicePart | undefined,
-  report: DamageReporter,
-): ByteSource | undefined {
+function tryDevice(place: DevicePart | undefined, report: DamageReporter): ByteSource | undefined {
   if (place === undefined) return undefined;
   try {
     return openDevice(place);
@@ -44,6 +47,17 @@ function refuseOldFormat(kv: PrefixedKv): void {
   }
 }
 
+function openDatabase(bluefs: BlueFs, report: DamageReporter): KvStore {
+  const directory = blueFsDirectory(bluefs);
+  try {
+    return openKvStore(directory, report);
+  } catch (error) {
+    if (!(error instanceof SalvageError) || error.code !== 'NOT_FOUND') throw error;
+    // An OSD without its database is damaged, not something that was asked for and is not there.
+    throw corruptError(`${directory.path}: BlueFS has no database in it`, { path: directory.path });
+  }
+}
+
 /**
  * Opens an OSD's devices and database.
  * @throws SOURCE_IO, CORRUPT, UNSUPPORTED when there is no way to its database
@@ -60,7 +74,7 @@ export function openStore(location: OsdLocation, report: DamageReporter): OpenSt
   };
   try {
     const bluefs = new BlueFs(devices, report);
-    const kv = new PrefixedKv(openKvStore(blueFsDirectory(bluefs), report), bluefs.path);
+    const kv = new PrefixedKv(openDatabase(bluefs, report), bluefs.path);
     refuseOldFormat(kv);
     const close = () => {
       kv.close();

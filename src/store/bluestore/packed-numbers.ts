@@ -59,7 +59,9 @@ export const PIECE_MIN_BYTES = 5;
 export function varintCount(reader: ByteReader, minBytes: number): number {
   const n = reader.varsize();
   if (n * minBytes > reader.remaining) {
-    throw reader.fail(`${n} elements of ${minBytes} bytes claimed, ${reader.remaining} bytes remain`);
+    throw reader.fail(
+      `${n} elements of ${minBytes} bytes claimed, ${reader.remaining} bytes remain`,
+    );
   }
   return n;
 }

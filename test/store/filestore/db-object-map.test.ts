@@ -3,31 +3,43 @@ import { binaryKey } from '../../../src/bytes/names.ts';
 import { NOSNAP } from '../../../src/ceph/encoding.ts';
 import type { Damage } from '../../../src/errors/damage.ts';
 import type { KvStore } from '../../../src/kv/kv-store.ts';
-import type { ObjectId } from '../../../src/store/object-store.ts';
 import {
   DbObjectMap,
   decodeOmapHeader,
   objectKey,
 } from '../../../src/store/filestore/db-object-map.ts';
+import type { ObjectId } from '../../../src/store/object-store.ts';
 import { blob, framed, hex, u8, u32, u64 } from '../../helpers/hex.ts';
 
 const none = new Uint8Array(0);
 const id = (name: string, rest: Partial<ObjectId> = {}): ObjectId => ({
-  ...{ pool: 2, namespace: none, name: Buffer.from(name), key: none, snap: NOSNAP, hash: 0xa, shard: -1 },
+  ...{
+    pool: 2,
+    namespace: none,
+    name: Buffer.from(name),
+    key: none,
+    snap: NOSNAP,
+    hash: 0xa,
+    shard: -1,
+  },
   ...rest,
 });
 
 /** A database of pairs; the keys' spaces end in a NUL byte. */
 function fakeStore(entries: Record<string, string | Uint8Array>): KvStore {
   const sorted = Object.entries(entries)
-    .map(([key, value]) => ({ key: Buffer.from(key, 'latin1'), value: Buffer.from(value as string) }))
+    .map(([key, value]) => ({
+      key: Buffer.from(key, 'latin1'),
+      value: Buffer.from(value as string),
+    }))
     .sort((a, b) => Buffer.compare(a.key, b.key));
   return {
     families: ['default'],
     get: (key) => sorted.find((entry) => entry.key.equals(key))?.value,
     *iterate({ from = none, to } = {}) {
       for (const entry of sorted) {
-        if (entry.key.compare(from) >= 0 && (!to || entry.key.compare(to) < 0)) yield entry as never;
+        if (entry.key.compare(from) >= 0 && (!to || entry.key.compare(to) < 0))
+          yield entry as never;
       }
     },
     close: () => {},
@@ -40,7 +52,16 @@ const header = (o: ObjectId, seq: number, parent = 0, generation = 2n ** 64n - 1
   framed(
     ...([2, 1, u64(seq), u64(parent), u64(1), u8(2), u8(0), COLL_META, u64(NOSNAP)] as const),
     framed(
-      ...([6, 3, blob(o.key), blob(o.name), u64(o.snap), u32(o.hash), u8(0), blob(o.namespace)] as const),
+      ...([
+        6,
+        3,
+        blob(o.key),
+        blob(o.name),
+        u64(o.snap),
+        u32(o.hash),
+        u8(0),
+        blob(o.namespace),
+      ] as const),
       ...[u64(o.pool), u64(generation), u8(o.shard & 0xff), u8(0)],
     ),
     framed(1, 1, u64(0), u32(0), u32(0)),
@@ -64,11 +85,20 @@ function omap(map: DbObjectMap, o: ObjectId): Record<string, string> {
 describe('object keys, as a real database has them', () => {
   test.each([
     [id('rbd_directory', { hash: 0x30a98c1c }), 'rbd%udirectory...head.2.30A98C1C'],
-    [id('rbd_header.104b4589638', { namespace: Buffer.from('ns1'), hash: 0x701b1e3c }), 'rbd%uheader%e104b4589638..ns1.head.2.701B1E3C'],
+    [
+      id('rbd_header.104b4589638', { namespace: Buffer.from('ns1'), hash: 0x701b1e3c }),
+      'rbd%uheader%e104b4589638..ns1.head.2.701B1E3C',
+    ],
     [id('', { hash: 12 }), '...head.2.0000000C'],
     [id('per%cent', { pool: 3, hash: 0x616daa8c }), 'per%pcent...head.3.616DAA8C'],
-    [id('ec_2', { namespace: Buffer.from('n_s'), pool: 4, hash: 0xb00484b5, shard: 1 }), 'ec%u2..n%us.head.4.B00484B5.ffffffffffffffff.1'],
-    [id('osd_superblock', { pool: -1, snap: 0n, hash: 0x23c2fcde }), 'osd%usuperblock...0.none.23C2FCDE'],
+    [
+      id('ec_2', { namespace: Buffer.from('n_s'), pool: 4, hash: 0xb00484b5, shard: 1 }),
+      'ec%u2..n%us.head.4.B00484B5.ffffffffffffffff.1',
+    ],
+    [
+      id('osd_superblock', { pool: -1, snap: 0n, hash: 0x23c2fcde }),
+      'osd%usuperblock...0.none.23C2FCDE',
+    ],
   ])('%#: %s', (object, key) => {
     expect(objectKey(object)).toBe(key);
   });
@@ -103,13 +133,21 @@ describe('omap of one object', () => {
   const a = id('a');
 
   it('is what stands under its sequence number in 16 decimal digits', () => {
-    const { map } = open({ [at(a)]: header(a, 27), [user(27, 'k')]: 'v', [user(28, 'x')]: 'y', '_USER_000000000000001b_USER_\0z': '' });
+    const { map } = open({
+      [at(a)]: header(a, 27),
+      [user(27, 'k')]: 'v',
+      [user(28, 'x')]: 'y',
+      '_USER_000000000000001b_USER_\0z': '',
+    });
     expect(omap(map, a)).toEqual({ k: 'v' });
   });
 
   it('keeps keys of any bytes, ascending', () => {
     const keys = ['', '\0', '\xff\xff', 'a', '_USER_'];
-    const { map } = open({ [at(a)]: header(a, 1), ...Object.fromEntries(keys.map((k) => [user(1, k), k])) });
+    const { map } = open({
+      [at(a)]: header(a, 1),
+      ...Object.fromEntries(keys.map((k) => [user(1, k), k])),
+    });
     const got = [...map.entries(map.header(a)!)].map((e) => binaryKey(e.key));
     expect(got).toEqual([...keys].sort());
   });
@@ -120,7 +158,10 @@ describe('omap of one object', () => {
 
   it('is found by the header’s value where its key is spelled otherwise', () => {
     const ec = id('e', { pool: 4, shard: 1 });
-    const { map } = open({ '_HOBJTOSEQ_\0e...head.4.ffffffffffffffff.1': header(ec, 7), [user(7, 'k')]: 'v' });
+    const { map } = open({
+      '_HOBJTOSEQ_\0e...head.4.ffffffffffffffff.1': header(ec, 7),
+      [user(7, 'k')]: 'v',
+    });
     expect(omap(map, ec)).toEqual({ k: 'v' });
     expect(map.header(id('e', { pool: 4, shard: 2 }))).toBeUndefined();
   });
@@ -165,11 +206,18 @@ describe('omap shared with a clone (up to Jewel)', () => {
   });
 
   it('has no key of a parent in a region that is complete nearer by', () => {
-    expect(omap(open({ ...shared, ...complete(3, 'c', 'm') }).map, a)).toEqual({ both: '3', m: '2', own: '3' });
+    expect(omap(open({ ...shared, ...complete(3, 'c', 'm') }).map, a)).toEqual({
+      both: '3',
+      m: '2',
+      own: '3',
+    });
   });
 
   it('has none from an open-ended region on', () => {
-    expect(omap(open({ ...shared, ...complete(3, 'c', '') }).map, a)).toEqual({ both: '3', own: '3' });
+    expect(omap(open({ ...shared, ...complete(3, 'c', '') }).map, a)).toEqual({
+      both: '3',
+      own: '3',
+    });
   });
 
   it('is not cut by a region of the node that has the key, but of those nearer', () => {

@@ -45,7 +45,8 @@ function rebuilt(name: Uint8Array): ParsedFileName | undefined {
   };
 }
 
-const formatted = (id: ParsedFileName) => formatFileName({ ...id, pool: id.pool! }).toString('latin1');
+const formatted = (id: ParsedFileName) =>
+  formatFileName({ ...id, pool: id.pool! }).toString('latin1');
 
 const CANONICAL = [
   ...DATA_EXAMPLES.map(({ file }) => file),
@@ -75,7 +76,9 @@ describe('canonical names', () => {
   it('does not carry the tail of one name over to another', () => {
     const parser = new DataObjectNameParser();
     const tails = ['__2', '_ns_2', '__12', '__2_ffffffffffffffff_2', '_2_2', '__2'];
-    const seen = tails.map((tail) => fast(bytes(`rb.0.1.2.000000000003__head_0000000A${tail}`), parser)?.tail);
+    const seen = tails.map(
+      (tail) => fast(bytes(`rb.0.1.2.000000000003__head_0000000A${tail}`), parser)?.tail,
+    );
     expect(seen).toEqual(tails);
   });
 });

@@ -4,8 +4,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { nameToText } from '../../../src/bytes/names.ts';
 import { decodeObjectInfo } from '../../../src/ceph/object-info.ts';
 import type { Damage } from '../../../src/errors/damage.ts';
-import { parseFileName } from '../../../src/store/filestore/object-filename.ts';
 import { FileStoreReader } from '../../../src/store/filestore/filestore-reader.ts';
+import { parseFileName } from '../../../src/store/filestore/object-filename.ts';
 import type { ObjectRef } from '../../../src/store/object-store.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../../helpers/fixtures.ts';
 
@@ -46,9 +46,14 @@ describe.each(['basic', 'leveldb', 'compacted'])('a real OSD (%s)', (fixture) =>
 
   it('tells what rbd_directory says: the images that rbd listed', () => {
     const ids = Object.entries(truthOf(fixture).images)
-      .filter(([spec, { id, trash, headless }]) => /^rbd\/[^/@]*$/.test(spec) && id && !trash && !headless)
+      .filter(
+        ([spec, { id, trash, headless }]) =>
+          /^rbd\/[^/@]*$/.test(spec) && id && !trash && !headless,
+      )
       .map(([spec, { id }]) => `${spec.slice(4)}=${id}`);
-    const directory = objects(osd, 'rbd_directory').find((ref) => ref.id.pool === 2 && ref.id.namespace.length === 0)!;
+    const directory = objects(osd, 'rbd_directory').find(
+      (ref) => ref.id.pool === 2 && ref.id.namespace.length === 0,
+    )!;
     const listed = [...store.omap(directory.id)]
       .map(({ key, value }) => [nameToText(key), nameToText(value.subarray(4))] as const)
       .filter(([key]) => key.startsWith('name_'))
@@ -100,7 +105,9 @@ describe('an OSD whose database', () => {
     damageIt(path.join(osd, 'current/omap'));
     const { store, damage } = reader(osd);
     for (let i = 0; i < 2; i++) {
-      expect(() => [...store.omap(ref!.id)]).toThrow(expect.objectContaining({ code: 'SOURCE_IO' }));
+      expect(() => [...store.omap(ref!.id)]).toThrow(
+        expect.objectContaining({ code: 'SOURCE_IO' }),
+      );
     }
     expect(store.omapDamaged).toBe(true);
     expect(damage).toHaveLength(1);
@@ -119,6 +126,9 @@ it('an object that is not there is ENOENT', () => {
   const { store } = reader(path.join(fixtureOsds('basic'), '0'));
   const [ref] = objects(path.join(fixtureOsds('basic'), '0'), 'rbd_directory');
   expect(() => store.open({ ...ref!, fileName: Buffer.from('gone') })).toThrow(
-    expect.objectContaining({ code: 'SOURCE_IO', data: expect.objectContaining({ errno: 'ENOENT' }) }),
+    expect.objectContaining({
+      code: 'SOURCE_IO',
+      data: expect.objectContaining({ errno: 'ENOENT' }),
+    }),
   );
 });

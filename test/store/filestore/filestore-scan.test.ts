@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { listCollections } from '../../../src/store/filestore/filestore-scan.ts';
@@ -29,7 +37,15 @@ function touch(...names: string[]): void {
 
 describe('collections', () => {
   it('are meta and those of PGs, shards included, and no temporary ones', () => {
-    for (const name of ['2.c_head', '4.1s1_head', '2.c_TEMP', 'meta', 'omap', '2.G_head', 'x2.c_head']) {
+    for (const name of [
+      '2.c_head',
+      '4.1s1_head',
+      '2.c_TEMP',
+      'meta',
+      'omap',
+      '2.G_head',
+      'x2.c_head',
+    ]) {
       mkdirSync(path.join(current, name));
     }
     touch('commit_op_seq', '3.0_head');
@@ -122,7 +138,10 @@ describe('files', () => {
   });
 
   it('are passed over where they are rollback copies or of no interest', () => {
-    touch('4.1s1_head/rbd\\udata.1.0000000000000000__head_00000001__4_2a_1', '4.1s1_head/foo__head_00000001__4');
+    touch(
+      '4.1s1_head/rbd\\udata.1.0000000000000000__head_00000001__4_2a_1',
+      '4.1s1_head/foo__head_00000001__4',
+    );
     const { sink } = scanned(current, '4.1s1_head');
     expect(sink.units).toMatchObject([{ others: 2, data: [], named: [] }]);
   });
@@ -154,8 +173,14 @@ describe('going over a collection again', () => {
   it.each([
     ['added', (d: string) => writeFileSync(`${d}/${data(3, '00000000')}`, '')],
     ['removed', (d: string) => rmSync(`${d}/${data(1, '00000000')}`)],
-    ['renamed', (d: string) => renameSync(`${d}/${data(1, '00000000')}`, `${d}/${data(9, '00000000')}`)],
-    ['linked', (d: string) => linkSync(`${d}/${data(1, '00000000')}`, `${d}/${data(4, '00000000')}`)],
+    [
+      'renamed',
+      (d: string) => renameSync(`${d}/${data(1, '00000000')}`, `${d}/${data(9, '00000000')}`),
+    ],
+    [
+      'linked',
+      (d: string) => linkSync(`${d}/${data(1, '00000000')}`, `${d}/${data(4, '00000000')}`),
+    ],
   ])('lists a directory again in which a file was %s, and no other', (_, change) => {
     const known = first();
     change(path.join(current, '2.c_head/DIR_0'));

@@ -25,9 +25,12 @@ describe('shortened names', () => {
 });
 
 describe('the full name', () => {
-  it.each(['user.cephos.lfn3', 'user.cephos.lfn2', 'user.cephos.lfn'])('is read from %s', (name) => {
-    expect(fullName(SHORT, xattrs({ [name]: FULL }), 1)).toEqual(FULL);
-  });
+  it.each(['user.cephos.lfn3', 'user.cephos.lfn2', 'user.cephos.lfn'])(
+    'is read from %s',
+    (name) => {
+      expect(fullName(SHORT, xattrs({ [name]: FULL }), 1)).toEqual(FULL);
+    },
+  );
 
   it('is the alternative one only where that is this file’s and there are more links', () => {
     const both = xattrs({ 'user.cephos.lfn3': OTHER, 'user.cephos.lfn3-alt': FULL });

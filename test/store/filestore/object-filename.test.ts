@@ -9,7 +9,15 @@ import {
 } from '../../../src/store/filestore/object-filename.ts';
 import { bytes, EXAMPLES, type NamedExample } from './names.ts';
 
-const identity = ({ name, key = '', snap, hash, namespace = '', pool, shard = -1 }: NamedExample) => ({
+const identity = ({
+  name,
+  key = '',
+  snap,
+  hash,
+  namespace = '',
+  pool,
+  shard = -1,
+}: NamedExample) => ({
   name: bytes(name),
   key: bytes(key),
   snap: snap === 'head' ? NOSNAP : snap,
@@ -60,7 +68,11 @@ describe('rare fields of the current format', () => {
   });
 
   it('keeps names that are not UTF-8, and NUL bytes, byte for byte', () => {
-    const id = { ...parse('x__head_00000000__2'), pool: 2, name: Uint8Array.of(0xff, 0, 0x2f, 0xc3) };
+    const id = {
+      ...parse('x__head_00000000__2'),
+      pool: 2,
+      name: Uint8Array.of(0xff, 0, 0x2f, 0xc3),
+    };
     const file = formatFileName(id);
     expect(file.toString('latin1')).toBe('\xff\\n\\s\xc3__head_00000000__2');
     expect([...parseFileName(file).name]).toEqual([0xff, 0, 0x2f, 0xc3]);
@@ -110,7 +122,8 @@ describe('names that no Ceph writes', () => {
   });
 
   it('knows which fields can be undone and done again', () => {
-    for (const good of ['', 'a', 'a\\u', '\\\\\\s\\n']) expect(isCanonicalField(bytes(good))).toBe(true);
+    for (const good of ['', 'a', 'a\\u', '\\\\\\s\\n'])
+      expect(isCanonicalField(bytes(good))).toBe(true);
     for (const bad of ['_', 'a/', 'a\\', '\\x', '\\d', '\0']) {
       expect(isCanonicalField(bytes(bad))).toBe(false);
     }

@@ -1,0 +1,38 @@
+import type { SnapSet } from '../ceph/snapset.ts';
+
+/** Which object serves a snapshot. */
+export type CloneRule =
+  | { kind: 'head'; doubt?: string }
+  | { kind: 'absent'; doubt?: string }
+  | ServingClone;
+
+export interface ServingClone {
+  kind: 'clone';
+  clone: bigint;
+  /** whether it serves the snapshot stands in the clone's own object_info */
+  bySnaps: boolean;
+  doubt?: string;
+}
+
+/** The rule proper: docs/formats/filestore.md, "Which file holds (object, snapshot)". */
+export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
+  if (snapId > snapSet.seq) return { kind: 'head' };
+  const clone = snapSet.clones.find((id) => id >= snapId);
+  if (clone === undefined) return { kind: 'absent' };
+  const serves = snapSet.cloneSnaps.get(clone);
+  if (serves === undefined) return { kind: 'clone', clone, bySnaps: true };
+  return serves.includes(snapId) ? { kind: 'clone', clone, bySnaps: false } : { kind: 'absent' };
+}
+
+/**
+ * Without any SnapSet the clones that lie there are the only evidence.
+ * @param ids of clones on any OSD
+ * @param hasHead whether a head lies on any OSD
+ */
+export function guessClone(ids: readonly number[], snapId: bigint, hasHead: boolean): CloneRule {
+  const clone = ids.filter((id) => id >= 0 && BigInt(id) >= snapId).sort((a, b) => a - b)[0];
+  if (clone === undefined && !hasHead) return { kind: 'absent' };
+  const doubt = 'no SnapSet can be read: what served the snapshot was chosen by clone id';
+  if (clone === undefined) return { kind: 'head', doubt };
+  return { kind: 'clone', clone: BigInt(clone), bySnaps: false, doubt };
+}

@@ -1,0 +1,56 @@
+import { compareEversion, formatEversion } from '../ceph/encoding.ts';
+import type { ErasureCode } from '../ec/erasure-code.ts';
+import { byVersion, type Candidate, copyOf, hasVersion, isReadable } from './object-candidates.ts';
+import type { Resolution } from './resolve-objects.ts';
+
+/** How the shards of a pool make its objects: plain data, so that it can be sent to a worker. */
+export interface EcSource {
+  profile: [key: string, value: string][];
+  /** bytes of one stripe over all data shards */
+  stripeWidth: number;
+}
+
+/** A pool's erasure code, or why it cannot be used. */
+export interface PoolErasure extends EcSource {
+  code: ErasureCode | undefined;
+  reason: string;
+}
+
+const shardsOf = (candidates: readonly Candidate[]): Set<number> =>
+  new Set(candidates.map((c) => c.ref.id.shard));
+
+/**
+ * Gathers an erasure-coded object: enough shards of the version that counts, else the newest version
+ * of which there are enough.
+ */
+export function chooseShards(
+  erasure: PoolErasure,
+  current: readonly Candidate[],
+  readable: readonly Candidate[],
+  doubt: string | undefined,
+): Resolution {
+  const { code, profile, stripeWidth, reason } = erasure;
+  if (code === undefined) return { state: 'lost', reason };
+  const versions = [...readable].filter((c) => c.info !== undefined).sort(byVersion);
+  const wanted = current[0]!.info;
+  for (const { info } of [...current.slice(0, 1), ...versions]) {
+    if (info === undefined) continue;
+    const shards = readable.filter((c) => isReadable(c) && hasVersion(c, info.version));
+    if (code.plan(shardsOf(shards)) === undefined) continue;
+    const older =
+      wanted !== undefined && compareEversion(info.version, wanted.version) !== 0
+        ? `too few shards of version ${formatEversion(wanted.version)} are left: another one was taken`
+        : undefined;
+    return {
+      state: 'present',
+      copies: shards.map(copyOf),
+      lastResort: [],
+      erasure: { profile, stripeWidth },
+      size: info.size,
+      digest: info.dataDigest,
+      version: formatEversion(info.version),
+      doubt: doubt ?? older,
+    };
+  }
+  return { state: 'lost', reason: code.shortage(shardsOf(current.filter(isReadable))).text };
+}
