@@ -7,7 +7,13 @@ import { saveResults } from './lib/results.mjs';
 import { loadImages, makeCatalog } from './lib/synthetic-catalog.mjs';
 import { BENCH, options, WORK } from './lib/tools.mjs';
 
-const DEFAULTS = { program: path.join(BENCH, '..'), rows: 1_000_000, images: 60, rounds: 5, step: '' };
+const DEFAULTS = {
+  program: path.join(BENCH, '..'),
+  rows: 1_000_000,
+  images: 60,
+  rounds: 5,
+  step: '',
+};
 const IMAGES_LOADED = 20;
 
 const self = fileURLToPath(import.meta.url);
@@ -19,7 +25,18 @@ const print = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
 /** Each step in a process of its own, since its peak memory is what is asked for. */
 const step = async (name) => {
-  const cost = await measure([process.execPath, self, '--step', name, '--program', program, '--rows', String(rows), '--images', String(images)]);
+  const cost = await measure([
+    process.execPath,
+    self,
+    '--step',
+    name,
+    '--program',
+    program,
+    '--rows',
+    String(rows),
+    '--images',
+    String(images),
+  ]);
   return { ...cost, ...JSON.parse(cost.stdout) };
 };
 
@@ -29,7 +46,9 @@ async function rounds() {
     runs.make.push(await step('make'));
     runs.load.push(await step('load'));
     const bin = path.join(program, 'bin/rbd-salvage.js');
-    runs.ls.push(await measure([process.execPath, bin, 'ls', '-l', '--catalog', file], { mayFail: true }));
+    runs.ls.push(
+      await measure([process.execPath, bin, 'ls', '-l', '--catalog', file], { mayFail: true }),
+    );
   }
   return runs;
 }
@@ -47,7 +66,10 @@ function table({ make, load, ls }) {
     ['write, s', seconds(all(make, 'write'))],
     ['peak RSS while making it, MB', megabytes(all(make, 'rss'))],
     ['open, heads of all segments, s', seconds(all(load, 'opened'))],
-    [`rows of one image (${loads[0].rows}), ms`, `${min.toFixed(1)} / ${median.toFixed(1)} / ${max.toFixed(1)}`],
+    [
+      `rows of one image (${loads[0].rows}), ms`,
+      `${min.toFixed(1)} / ${median.toFixed(1)} / ${max.toFixed(1)}`,
+    ],
     ['peak RSS while loading, MB', megabytes(all(load, 'rss'))],
     ['`ls -l`, s', seconds(all(ls, 'wall'))],
     ['`ls -l`, peak RSS, MB', megabytes(all(ls, 'rss'))],

@@ -23,9 +23,25 @@ const DEFAULTS = {
 const given = options(DEFAULTS);
 const tree = await makeTree(given);
 const catalog = path.join(WORK, 'bench.catalog');
-const program = (root, ...args) => [process.execPath, path.join(root, 'bin/rbd-salvage.js'), ...args];
+const program = (root, ...args) => [
+  process.execPath,
+  path.join(root, 'bin/rbd-salvage.js'),
+  ...args,
+];
 const scan = (root, jobs, file = catalog) =>
-  program(root, 'scan', '--osd', ...tree.paths, '--catalog', file, '--jobs', String(jobs), '--format', 'json', '-q');
+  program(
+    root,
+    'scan',
+    '--osd',
+    ...tree.paths,
+    '--catalog',
+    file,
+    '--jobs',
+    String(jobs),
+    '--format',
+    'json',
+    '-q',
+  );
 const fresh = () => fs.rmSync(catalog, { force: true });
 const NO_NATIVE = { RBD_SALVAGE_NO_NATIVE: '1' };
 
@@ -33,11 +49,31 @@ const NO_NATIVE = { RBD_SALVAGE_NO_NATIVE: '1' };
 const WORKLOADS = [
   { name: 'walk-1', argv: [tool('walk'), '1', ...tree.paths] },
   { name: 'scan-1', of: 'walk-1', argv: scan(given.program, 1), before: fresh },
-  given.against && { name: 'scan-1-against', of: 'walk-1', argv: scan(given.against, 1), before: fresh },
-  { name: 'scan-1-plain', of: 'walk-1', argv: scan(given.program, 1), before: fresh, env: NO_NATIVE },
-  { name: 'find', of: 'walk-1', argv: ['sh', '-c', 'exec find "$@" >/dev/null', 'find', ...tree.paths] },
+  given.against && {
+    name: 'scan-1-against',
+    of: 'walk-1',
+    argv: scan(given.against, 1),
+    before: fresh,
+  },
+  {
+    name: 'scan-1-plain',
+    of: 'walk-1',
+    argv: scan(given.program, 1),
+    before: fresh,
+    env: NO_NATIVE,
+  },
+  {
+    name: 'find',
+    of: 'walk-1',
+    argv: ['sh', '-c', 'exec find "$@" >/dev/null', 'find', ...tree.paths],
+  },
   { name: 'walk-2', of: 'walk-1', argv: [tool('walk'), '2', ...tree.paths] },
-  given.against && { name: 'scan-2-against', of: 'walk-2', argv: scan(given.against, 2), before: fresh },
+  given.against && {
+    name: 'scan-2-against',
+    of: 'walk-2',
+    argv: scan(given.against, 2),
+    before: fresh,
+  },
   { name: 'scan-2', of: 'walk-2', argv: scan(given.program, 2), before: fresh },
   // On the catalog that scan-2 has just made.
   { name: 'refresh-1', of: 'walk-1', argv: scan(given.program, 1) },
@@ -49,7 +85,11 @@ async function runOnce({ name, argv, before, env }) {
   const { stdout, ...cost } = await measure(argv, { env, mayFail: name === 'ls' });
   const size = fs.statSync(catalog, { throwIfNoEntry: false })?.size;
   const found = /"objects":(\d+)/.exec(stdout)?.[1] ?? /"rows":(\d+)/.exec(stdout)?.[1];
-  return { ...cost, ...(found && { found: Number(found) }), ...(/^scan/.test(name) && { catalogBytes: size }) };
+  return {
+    ...cost,
+    ...(found && { found: Number(found) }),
+    ...(/^scan/.test(name) && { catalogBytes: size }),
+  };
 }
 
 async function measureRounds() {
@@ -67,7 +107,9 @@ async function listed(file) {
   const { Catalog } = await load('catalog/catalog.js');
   const { openCatalogForReading } = await load('io/catalog-storage.js');
   const open = new Catalog(openCatalogForReading(file));
-  const units = open.osds().reduce((n, osd) => n + osd.segments.reduce((m, s) => m + s.units.length, 0), 0);
+  const units = open
+    .osds()
+    .reduce((n, osd) => n + osd.segments.reduce((m, s) => m + s.units.length, 0), 0);
   open.close();
   return units;
 }
@@ -118,10 +160,22 @@ function table(runs, resumed) {
       catalogBytes ? fixed(catalogBytes / found) : '',
     ];
   });
-  const head = ['workload', 'wall s (median)', 'ratio min / median / max', 'user / sys s', 'peak RSS MB', 'target MB', 'catalog B/copy'];
+  const head = [
+    'workload',
+    'wall s (median)',
+    'ratio min / median / max',
+    'user / sys s',
+    'peak RSS MB',
+    'target MB',
+    'catalog B/copy',
+  ];
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   const { kept, relisted, directories, signal } = resumed ?? {};
-  if (resumed) lines.push('', `resume: killed (${signal}) with ${kept} of ${directories} directories kept; listed by the next scan: ${relisted}.`);
+  if (resumed)
+    lines.push(
+      '',
+      `resume: killed (${signal}) with ${kept} of ${directories} directories kept; listed by the next scan: ${relisted}.`,
+    );
   return lines.join('\n');
 }
 
@@ -129,4 +183,8 @@ const { copies, osds, size, images, depth, pgNum } = tree;
 const runs = await measureRounds();
 const resumed = given.only === '' ? await resume() : undefined;
 const title = `${copies} object copies, ${osds} OSDs, ${size} copies of each, ${images} images, ${pgNum} PGs, depth ${depth}; ${given.rounds} rounds`;
-saveResults(given.name || `scan-${copies}`, { tree: { copies, osds, size, images, depth, pgNum }, runs, resumed }, `${title}\n\n${table(runs, resumed)}`);
+saveResults(
+  given.name || `scan-${copies}`,
+  { tree: { copies, osds, size, images, depth, pgNum }, runs, resumed },
+  `${title}\n\n${table(runs, resumed)}`,
+);

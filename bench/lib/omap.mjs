@@ -25,7 +25,11 @@ function ghobject({ name, hash, pool }) {
 
 /** No collection: type meta, an empty pg without shard, head. */
 const COLL_META = Buffer.concat([
-  ...[u8(2), u8(0), versioned(1, 1, Buffer.concat([u8(1), u64(0), u32(0), u32(-1 >>> 0), u8(0xff)]))],
+  ...[
+    u8(2),
+    u8(0),
+    versioned(1, 1, Buffer.concat([u8(1), u64(0), u32(0), u32(-1 >>> 0), u8(0xff)])),
+  ],
   u64(HEAD),
 ]);
 

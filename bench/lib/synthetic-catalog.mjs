@@ -36,20 +36,41 @@ function scanOsd(sink, osd, rows, images, clock) {
   const prefixes = Array.from({ length: images }, (_, i) => `rbd\\udata.${imageId(i)}`);
   const buffer = Buffer.concat([Buffer.from(prefixes.join('')), tail]);
   const starts = [];
-  for (const [i, prefix] of prefixes.entries()) starts[i] = (starts[i - 1] ?? 0) + (prefixes[i - 1]?.length ?? 0);
+  let start = 0;
+  for (const prefix of prefixes) {
+    starts.push(start);
+    start += prefix.length;
+  }
   const tailStart = buffer.length - tail.length;
   let state = osd * 0x9e3779b9 + 1;
   for (let row = 0; row < rows; ) {
     const unit = row / FOLDER;
-    sink.beginUnit(Buffer.from(`2.${hex(unit >> 4, 1)}_head/DIR_${hex(unit & 15, 1)}/DIR_${hex((unit >> 4) & 15, 1)}`));
+    sink.beginUnit(
+      Buffer.from(
+        `2.${hex(unit >> 4, 1)}_head/DIR_${hex(unit & 15, 1)}/DIR_${hex((unit >> 4) & 15, 1)}`,
+      ),
+    );
     const from = performance.now();
     for (let i = 0; i < FOLDER && row < rows; i++, row++) {
       state = (Math.imul(state, 1664525) + 1013904223) | 0;
       const image = (state >>> 8) % images;
       const snap = row % 33 === 0 ? 4 + (image % 28) : -2;
-      sink.dataObject(buffer, starts[image], starts[image] + prefixes[image].length, (row / images) | 0, snap, state >>> 0, tailStart, buffer.length);
+      sink.dataObject(
+        buffer,
+        starts[image],
+        starts[image] + prefixes[image].length,
+        (row / images) | 0,
+        snap,
+        state >>> 0,
+        tailStart,
+        buffer.length,
+      );
     }
-    sink.endUnit({ ino: BigInt(unit | 0), mtimeNs: 1700000000000000000n + BigInt(row), ctimeNs: 1700000000000000000n });
+    sink.endUnit({
+      ino: BigInt(unit | 0),
+      mtimeNs: 1700000000000000000n + BigInt(row),
+      ctimeNs: 1700000000000000000n,
+    });
     clock.seconds += (performance.now() - from) / 1000;
   }
 }
@@ -66,14 +87,23 @@ export async function makeCatalog(program, file, rows, images) {
   fs.rmSync(file, { force: true });
   const { log } = new Catalog(openCatalogForWriting(file));
   log.prepareToAppend();
-  const keys = Array.from({ length: OSDS }, (_, i) => `6c1f2a10-0000-4000-8000-${String(i).padStart(12, '0')}`);
+  const keys = Array.from(
+    { length: OSDS },
+    (_, i) => `6c1f2a10-0000-4000-8000-${String(i).padStart(12, '0')}`,
+  );
   log.append(RECORD.scanBegin, pack({ at: 1, osds: keys }));
-  const headers = Array.from({ length: images }, (_, i) => headerObject(i, Math.ceil(rows / OSDS / images)));
+  const headers = Array.from({ length: images }, (_, i) =>
+    headerObject(i, Math.ceil(rows / OSDS / images)),
+  );
   const clock = { seconds: 0 };
   let writing = 0;
   for (const [osd, key] of keys.entries()) {
     const identity = { clusterFsid: FSID, whoami: osd, osdFsid: key };
-    const location = { kind: 'filestore', path: `/nowhere/osd.${osd}`, dataPath: `/nowhere/osd.${osd}/current` };
+    const location = {
+      kind: 'filestore',
+      path: `/nowhere/osd.${osd}`,
+      dataPath: `/nowhere/osd.${osd}/current`,
+    };
     log.append(RECORD.osdBegin, pack({ key, identity, location, at: 1 }));
     const builder = new SegmentBuilder((segment) => {
       const from = performance.now();

@@ -1,4 +1,4 @@
-import type { ObjectId, ObjectSink, UnitStamp } from '../store/object-store.ts';
+import { isUnreadable, type ObjectId, type ObjectSink, type UnitStamp } from '../store/object-store.ts';
 import { cephCrc32c } from '../bytes/crc32c.ts';
 import { isCanonicalField } from '../store/filestore/object-filename.ts';
 import { packColumn } from './columns.ts';
@@ -31,6 +31,7 @@ export class SegmentBuilder implements ObjectSink {
   #groups: { prefix: Buffer; tail: Buffer }[] = [];
   #units: UnitEntry[] = [];
   #kept: Buffer[] = [];
+  #unreadable: number[] = [];
   #named: NamedEntry[] = [];
   #counters: Counters = { objects: 0, others: 0 };
   /** the counters when the current unit began */
@@ -58,6 +59,7 @@ export class SegmentBuilder implements ObjectSink {
     unit[4] = this.#counters.objects - this.#before.objects;
     unit[5] = this.#counters.others - this.#before.others;
     unit[6] = subdirectories;
+    if (isUnreadable({ mtimeNs })) this.#unreadable.push(this.#units.length - 1);
     if (this.#rows.length >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
   }
 
@@ -126,6 +128,7 @@ export class SegmentBuilder implements ObjectSink {
     this.#groups = [];
     this.#units = [];
     this.#kept = [];
+    this.#unreadable = [];
     this.#named = [];
     this.#counters = { objects: 0, others: 0 };
   }
@@ -141,6 +144,7 @@ export class SegmentBuilder implements ObjectSink {
     };
     const head: SegmentHead = {
       ...this.#counters,
+      unreadable: this.#unreadable,
       groups: this.#packGroups(place),
       units: place(pack(this.#units)),
       kept: place(pack(this.#kept)),

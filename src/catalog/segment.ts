@@ -59,6 +59,8 @@ export interface SegmentHead {
   others: number;
   groups: GroupEntry[];
   units: BlobExtent;
+  /** units that could not be listed to their end: what they do not have may be there all the same */
+  unreadable: number[];
   /** paths of units of earlier segments that a later scan found unchanged */
   kept: BlobExtent;
   named: BlobExtent;
@@ -123,6 +125,12 @@ export class Segment {
     const { units, kept, named, groups } = this.head;
     for (const extent of [units, kept, named]) this.#blob(extent, 'entries');
     for (const [, , , at, length, crc] of groups) this.#blob({ at, length, crc }, 'rows');
+  }
+
+  /** Paths of live units that could not be listed to their end. */
+  unreadable(): Uint8Array[] {
+    const live = (this.head.unreadable ?? []).filter((unit) => !this.dead.has(unit));
+    return live.length === 0 ? [] : live.map((unit) => this.units[unit]![0]);
   }
 
   kept(): Uint8Array[] {

@@ -13,6 +13,8 @@ export interface SourceOptions {
   osd?: string[];
   catalog?: string[];
   cluster?: string;
+  /** use catalogs whose scan was not finished */
+  unfinished?: boolean;
   jobs?: number;
 }
 
@@ -61,6 +63,7 @@ export const addOsdOption = (command: Command): Command =>
 export const addSourceOptions = (command: Command): Command =>
   addOsdOption(command)
     .option('--catalog <file>', 'a catalog made by scan; may be repeated', gather)
+    .option('--unfinished', 'use a catalog whose scan was not finished; results are incomplete')
     .option('--cluster <fsid>', 'the cluster meant, where there are several');
 
 export const addImageOptions = (command: Command): Command =>

@@ -5,6 +5,7 @@ import { notFoundError, SalvageError, usageError } from '../errors/salvage-error
 import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
 import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
+import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import { type Cluster, clustersOf } from '../image/cluster.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
@@ -24,6 +25,8 @@ const MAX_THREADS = 64;
 export interface Source {
   clusters: Cluster[];
   images: Image[];
+  /** a catalog lacks objects that its OSDs have: nothing read from it is known to be complete */
+  unfinished: boolean;
   runner: TaskRunner;
   lanes: DeviceLanes;
   /** where each OSD's store lies now, by key; an OSD that is not there is missing here */
@@ -81,21 +84,22 @@ async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
   }
 }
 
-function openCatalogs(files: readonly string[], context: CommandContext): Catalog[] {
+function openCatalogs(files: readonly string[], allowUnfinished: boolean, context: CommandContext): Catalog[] {
   const catalogs = files.map((file) => {
     const storage = openCatalogForReading(file);
     if (storage.size() === 0) throw new SalvageError('CORRUPT', `${file} is empty: not a catalog`);
     const catalog = new Catalog(storage);
     // Opening its OSDs reads the heads of all segments, and so finds what is damaged.
     catalog.osds();
-    for (const problem of catalog.problems) context.warn(problem);
     return catalog;
   });
   for (const catalog of catalogs) {
-    if (!catalog.unfinished) continue;
+    if (!catalog.unfinished || allowUnfinished) continue;
+    for (const problem of catalog.problems) context.warn(problem);
     throw new SalvageError(
       'CORRUPT',
-      `${catalog.path}: its scan was not finished, or it is cut short: objects would be missing; run scan again`,
+      `${catalog.path}: its scan was not finished, or it is cut short or damaged: objects would be missing; ` +
+        'run scan again, or go on without them with --unfinished',
     );
   }
   return catalogs;
@@ -151,15 +155,20 @@ export async function openSource(options: SourceOptions, context: CommandContext
   const opened =
     options.catalog === undefined
       ? await scanOnTheSpot(options, context)
-      : { catalogs: openCatalogs(options.catalog, context), lanes: deviceLanes(options.jobs), runner: undefined };
+      : { catalogs: openCatalogs(options.catalog, options.unfinished === true, context), lanes: deviceLanes(options.jobs), runner: undefined };
   const clusters = chooseCluster(clustersOf(opened.catalogs), options.cluster);
   const images = clusters.flatMap((cluster) => cluster.images);
-  for (const problem of clusters.flatMap((cluster) => cluster.problems)) context.warn(problem);
+  const problems = [...opened.catalogs, ...clusters].flatMap((part) => part.problems);
+  for (const problem of new Set(problems)) context.warn(problem);
+  if (native === undefined) {
+    context.warn('no native calls on this platform: attributes cannot be read, so versions are unknown');
+  }
   const locations = locate(clusters, options.osd ?? []);
   let { runner } = opened;
   return {
     clusters,
     images,
+    unfinished: opened.catalogs.some((catalog) => catalog.unfinished),
     lanes: opened.lanes,
     locations,
     get runner() {

@@ -183,9 +183,18 @@ export class Cluster {
       const own = copies.filter(({ object }) => object.ref.id.pool === pool);
       if (own.length === 0) continue;
       const picked = pickCopy(own, this.pgs.decide(pool, own[0]!.object.ref.id.hash));
-      if (picked !== 'absent') return picked === 'whiteout' ? undefined : picked;
+      if (picked === 'whiteout') return undefined;
+      if (picked === 'absent') continue;
+      if (picked.problem !== undefined) this.#notePicked(picked);
+      return picked;
     }
     return undefined;
+  }
+
+  /** The best copy of a metadata object is damaged: whatever follows from it may be wrong. */
+  #notePicked({ ref, problem }: MetadataObject): void {
+    const text = `${this.poolName(ref.id.pool)}/${nameToText(ref.id.name)}: ${problem}`;
+    if (!this.problems.includes(text)) this.problems.push(text);
   }
 
   /** Where copies of a metadata object lie, whatever they are worth. */

@@ -2,7 +2,7 @@ import { compareEversion, type Eversion, formatEversion } from '../ceph/encoding
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectId } from '../store/object-store.ts';
 import type { Cluster } from './cluster.ts';
-import { hobjectKey, isComplete, type PgCopy, pgCopyOf } from './pg-copies.ts';
+import { hobjectKey, isComplete, type PgCopy, pgCopyOf, unlistedCollections } from './pg-copies.ts';
 
 /** Which copy of a placement group says what exists; docs/replica-choice.md. */
 export interface PgDecision {
@@ -14,6 +14,8 @@ export interface PgDecision {
   agreed: boolean;
   /** why even the authority may be stale */
   doubt: string | undefined;
+  /** why an object that none of the copies has may exist all the same */
+  absenceDoubt: string | undefined;
 }
 
 /** One copy of an object, as far as choosing goes. */
@@ -53,14 +55,24 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
       compareEversion(a.info.logTail, b.info.logTail) ||
       a.missing.size - b.missing.size,
   )[0];
-  const noCopy = copies.length === 0 ? undefined : 'no complete copy of the PG is here';
+  const noCopy =
+    copies.length === 0 ? "no OSD here has the PG's metadata" : 'no complete copy of the PG is here';
+  const why = authority === undefined ? noCopy : doubt;
+  const peers = authority === undefined ? copies : candidates.filter((copy) => isPeer(copy, authority));
+  const unlisted = peers.length > 0 && peers.every((copy) => copy.unlisted);
   return {
     copies: [...copies],
     authority,
     agreed: authority !== undefined && doubt === undefined && copies.every((copy) => equals(copy, authority)),
-    doubt: authority === undefined ? noCopy : doubt,
+    doubt: why,
+    absenceDoubt: why ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
   };
 }
+
+/** As new as the authority: by Ceph's rules it holds the same objects. */
+const isPeer = (copy: PgCopy, { info }: PgCopy): boolean =>
+  isComplete(copy) && compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
+
 
 const equals = (copy: PgCopy, authority: PgCopy): boolean =>
   isComplete(copy) &&
@@ -110,16 +122,12 @@ export function judgeObject(
  * where their disks differ one of them is damaged. A file is lost more easily than it comes into
  * being: the object exists where any of them has it.
  */
-function judgeByPeers({ authority, doubt, copies }: PgDecision, key: string, evidence: readonly CopyEvidence[]): Verdict {
+function judgeByPeers(decision: PgDecision, key: string, evidence: readonly CopyEvidence[]): Verdict {
+  const { authority, doubt, copies } = decision;
   const { lastUpdate } = authority!.info;
-  const peers = copies.filter(
-    (copy) =>
-      isComplete(copy) &&
-      compareEversion(copy.info.lastUpdate, lastUpdate) === 0 &&
-      !copy.missing.has(key),
-  );
+  const peers = copies.filter((copy) => isPeer(copy, authority!) && !copy.missing.has(key));
   const held = evidence.filter(({ osd }) => peers.some((peer) => peer.osd.index === osd));
-  if (held.length === 0) return { exists: false, doubt };
+  if (held.length === 0) return { exists: false, doubt: decision.absenceDoubt };
   const versioned = held.filter(({ version }) => version !== undefined && compareEversion(version, lastUpdate) <= 0);
   const version = newestVersion(versioned) ?? newestVersion(evidence);
   const why =
@@ -169,8 +177,9 @@ export class PgAuthority {
     const pgNumOf = (pool: number) => this.#cluster.osdMap?.pools.get(pool)?.pgNum;
     for (const osd of this.#cluster.osds) {
       try {
+        const unlisted = unlistedCollections(osd.catalog);
         for (const object of osd.catalog.pgMetadata()) {
-          const copy = pgCopyOf(osd, object, pgNumOf, (text) => this.problems.push(text));
+          const copy = pgCopyOf(osd, object, unlisted, pgNumOf, (text) => this.problems.push(text));
           if (copy === undefined) continue;
           const list = byPool.get(copy.pool);
           if (list === undefined) byPool.set(copy.pool, [copy]);

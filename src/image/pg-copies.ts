@@ -5,6 +5,7 @@ import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
 import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import type { CatalogOsd } from '../catalog/catalog.ts';
 import type { MetadataObject } from '../catalog/metadata.ts';
 import type { ClusterOsd } from './cluster.ts';
 
@@ -18,6 +19,8 @@ export interface PgCopy {
   /** the collection holds the objects whose hash ends in these many bits of `seed` */
   bits: number;
   info: PgInfo;
+  /** part of its directories could not be listed: it may hold more than the catalog knows */
+  unlisted: boolean;
   /** objects this copy knows it lacks or must delete, by `hobjectKey` */
   missing: Map<string, MissingItem>;
 }
@@ -57,14 +60,23 @@ function decodeKeys(object: MetadataObject, problems: (text: string) => void) {
   return { info: info === undefined ? undefined : applyFastInfo(info, fast), missing };
 }
 
+const collectionOf = (directory: Uint8Array): string =>
+  Buffer.from(directory).toString('latin1').split('/')[0]!;
+
+/** Collections of an OSD that could not be listed to their end. */
+export const unlistedCollections = (osd: CatalogOsd): Set<string> =>
+  new Set(osd.segments.flatMap((segment) => segment.unreadable().map(collectionOf)));
+
 /**
  * The copy that a PG metadata object stands for; undefined when its info cannot be read or it was
  * never more than a placeholder.
+ * @param unlisted see `unlistedCollections`
  * @param pgNumOf pg_num of a pool, where a map tells
  */
 export function pgCopyOf(
   osd: ClusterOsd,
   object: MetadataObject,
+  unlisted: ReadonlySet<string>,
   pgNumOf: (pool: number) => number | undefined,
   problems: (text: string) => void,
 ): PgCopy | undefined {
@@ -73,5 +85,6 @@ export function pgCopyOf(
   if (info === undefined || info.history.epochCreated === 0) return undefined;
   const pgNum = pgNumOf(pool);
   const bits = object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
-  return { osd, pool, seed, shard, bits, info, missing };
+  const partly = unlisted.has(collectionOf(object.ref.directory));
+  return { osd, pool, seed, shard, bits, info, missing, unlisted: partly };
 }

@@ -107,6 +107,12 @@ export interface DestinationRequest {
   need: number | undefined;
 }
 
+/** Refuses to write a catalog into a source. @throws USAGE, DESTINATION */
+export function refuseCatalogInSource(catalog: string, sources: readonly string[]): void {
+  const real = realDestination(catalog);
+  refuseSources(real, catalog, stat(real), sources);
+}
+
 /**
  * Checks DEST and opens it for an image of `size` bytes.
  * @throws USAGE when it is refused; DESTINATION when it cannot be written

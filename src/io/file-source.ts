@@ -12,7 +12,7 @@ import {
 import path from 'node:path';
 import { ENODATA, ENXIO, EOPNOTSUPP, native } from './native.ts';
 import type { ByteSource, SourceDirectory } from './ports.ts';
-import { asSourceError, nativeSourceError, pathText } from './source-errors.ts';
+import { asSourceError, errnoText, nativeSourceError, pathText } from './source-errors.ts';
 
 /** Linux-only flag: sources keep their access times (allowed to the owner and to root). */
 const O_NOATIME = constants.O_NOATIME ?? 0;
@@ -173,6 +173,16 @@ export function statOrUndefined(file: string): Stats | undefined {
     return statSync(file, { throwIfNoEntry: false });
   } catch {
     return undefined;
+  }
+}
+
+/** Why `statOrUndefined` found nothing: a path that may not be looked at is not one that is not there. */
+export function whyNoStat(file: string): string {
+  try {
+    statSync(file);
+    return 'it appeared only now';
+  } catch (error) {
+    return errnoText((error as NodeJS.ErrnoException).code ?? 'EIO');
   }
 }
 

@@ -6,6 +6,7 @@ import {
   listNames,
   readSmallFile,
   statOrUndefined,
+  whyNoStat,
   tryReadSmallFile,
 } from '../io/file-source.ts';
 import { type Candidate, devicesOfDirectory, groupDevices } from './bluestore/devices.ts';
@@ -178,7 +179,7 @@ function detectTolerant(p: string, detect: () => Findings): Findings {
 function detectPath(p: string): Findings {
   const stat = statOrUndefined(p);
   const problem = (reason: string): Findings => ({ ...nothing(), problems: [{ path: p, reason }] });
-  if (stat === undefined) return problem('no such file or directory');
+  if (stat === undefined) return problem(whyNoStat(p));
   if (!stat.isDirectory()) return detectTolerant(p, () => detectFile(p));
   const found = detectTolerant(p, () => detectDirectory(p, 0));
   if (found.osds.length + found.devices.length + found.problems.length > 0) return found;
