@@ -66,11 +66,8 @@ function scanOsd(sink, osd, rows, images, clock) {
         buffer.length,
       );
     }
-    sink.endUnit({
-      ino: BigInt(unit | 0),
-      mtimeNs: 1700000000000000000n + BigInt(row),
-      ctimeNs: 1700000000000000000n,
-    });
+    const mtimeNs = 1700000000000000000n + BigInt(row);
+    sink.endUnit({ ino: BigInt(unit | 0), mtimeNs, ctimeNs: mtimeNs }, []);
     clock.seconds += (performance.now() - from) / 1000;
   }
 }

@@ -1,4 +1,5 @@
 import { cephCrc32c } from '../bytes/crc32c.ts';
+import { decodeObjectInfo, isWhiteout } from '../ceph/object-info.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { EcSource } from '../image/ec-shards.ts';
@@ -29,9 +30,12 @@ export interface CopyJob {
   overwrite: boolean;
   /** take it whatever size and digest say */
   lenient: boolean;
+  /** nobody has looked at its object_info yet: take size and digest from there */
+  examine: boolean;
 }
 
-export type CopyFailure = 'unreadable' | 'size' | 'digest';
+/** `whiteout`: the object does not exist, which is no fault */
+export type CopyFailure = 'unreadable' | 'unversioned' | 'size' | 'digest' | 'whiteout';
 
 export type CopyResult =
   /** bytes written, holes and zeros not counted */
@@ -60,7 +64,8 @@ function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink)
   try {
     const object = job.ec === undefined ? store.open(job.ref) : openShards(job.ec, job);
     try {
-      return copyObject(object, job, sink);
+      const examined = job.examine ? examine(object, job) : job;
+      return 'ok' in examined ? examined : copyObject(object, examined, sink);
     } finally {
       object.close();
     }
@@ -69,6 +74,18 @@ function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink)
     if (!isSourceFault(error)) throw error;
     return { ok: false, failure: 'unreadable', reason: errorText(error) };
   }
+}
+
+/** The job with what the object's own object_info says of it. */
+function examine(object: OpenObject, job: CopyJob): CopyJob | (CopyResult & { ok: false }) {
+  const attr = object.attr('_');
+  if (attr === undefined) {
+    if (job.lenient) return job;
+    return { ok: false, failure: 'unversioned', reason: `${object.path}: its object_info is lost` };
+  }
+  const info = decodeObjectInfo(attr);
+  if (isWhiteout(info)) return { ok: false, failure: 'whiteout', reason: '' };
+  return { ...job, size: info.size, digest: info.dataDigest };
 }
 
 /** Opens the shards that can be opened, as one object. @throws CORRUPT, UNSUPPORTED */

@@ -2,7 +2,8 @@ import type { CatalogOsd } from '../catalog/catalog.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { CopyFailure, CopyJob, CopyResult } from './copy-objects.ts';
-import type { Losses, ObjectPlan } from './plan.ts';
+import type { LossDetail } from './loss-map.ts';
+import { forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export type Verify = 'digest' | 'replicas' | 'none';
@@ -12,6 +13,11 @@ export interface CopyTotals {
   read: number;
   written: number;
   objects: number;
+}
+
+export interface CopyOutcome extends CopyTotals {
+  /** plans whose object turned out to be a whiteout: it does not exist */
+  gone: ObjectPlan[];
 }
 
 /** A plan on its way: which copies are left to try, and what became of the others. */
@@ -47,6 +53,7 @@ function jobOf({ plan, current, failed, lenient }: Attempt, verify: Verify, lane
     pieces: plan.pieces,
     overwrite: failed.length > 0,
     lenient: lenient || verify === 'none',
+    examine: plan.unexamined,
   };
 }
 
@@ -57,8 +64,8 @@ export async function copyPlans(
   target: ImageTarget,
   verify: Verify,
   losses: Losses,
-): Promise<CopyTotals> {
-  const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
+): Promise<CopyOutcome> {
+  const totals: CopyOutcome = { read: 0, written: 0, objects: 0, gone: [] };
   let attempts = plans.map(
     (plan): Attempt => ({
       plan,
@@ -74,6 +81,7 @@ export async function copyPlans(
     attempts = [];
     for (const { attempt, result } of results) {
       if (result.ok) finish(attempt, result, totals, losses);
+      else if (result.failure === 'whiteout') totals.gone.push(attempt.plan);
       else {
         const { failure, reason } = result;
         attempt.failed.push({ copy: attempt.current!, failure, reason });
@@ -165,9 +173,11 @@ function whyNot({ plan, failed }: Attempt): string {
   return reasons.join('; ');
 }
 
-function eachPiece(plan: ObjectPlan, use: (offset: number, length: number) => void): void {
-  for (let i = 0; i < plan.pieces.length; i += 3) use(plan.pieces[i + 2]!, plan.pieces[i + 1]!);
-}
+const detailOf = ({ pg, copies, version }: ObjectPlan): LossDetail => ({
+  ...(pg === undefined ? {} : { pg }),
+  ...(version === undefined ? {} : { version }),
+  osds: copies.map(({ osd }) => osd.name),
+});
 
 function finish(
   attempt: Attempt,
@@ -181,11 +191,12 @@ function finish(
   const { plan, lenient, current } = attempt;
   const older = plan.lastResort.includes(current!) ? `; another version was taken from ${current!.osd.name}` : '';
   const reason = lenient ? whyNot(attempt) + older : plan.doubt;
-  if (reason !== undefined) eachPiece(plan, (at, n) => losses.doubtful.add(at, n, plan.object, reason));
+  if (reason === undefined) return;
+  forEachPiece(plan.pieces, (at, n) => losses.doubtful.add(at, n, plan.object, reason, detailOf(plan)));
 }
 
 function giveUp(attempt: Attempt, losses: Losses): void {
   const { plan } = attempt;
   const reason = whyNot(attempt);
-  eachPiece(plan, (at, n) => losses.lost.add(at, n, plan.object, reason));
+  forEachPiece(plan.pieces, (at, n) => losses.lost.add(at, n, plan.object, reason, detailOf(plan)));
 }

@@ -1,9 +1,10 @@
 import type { Layer } from '../image/layer.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { Progress } from '../io/ports.ts';
-import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
+import type { CopyTotals, Verify } from './copy-plans.ts';
+import { copyRanges } from './copy-range.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
-import { type Losses, planRanges } from './plan.ts';
+import type { Losses } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export interface ExportContext {
@@ -50,8 +51,9 @@ class Exporter {
 
   async range(offset: number, length: number, target: ImageTarget): Promise<void> {
     const { layer, lanes, verify, progress } = this.#context;
-    const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
-    const { read, written, objects } = await copyPlans(plans, lanes, target, verify, this.#losses);
+    const ranges = [{ offset, length }];
+    const copied = await copyRanges(layer, ranges, lanes, target, verify, this.#losses);
+    const { read, written, objects } = copied;
     this.#totals.read += read;
     this.#totals.written += written;
     this.#totals.objects += objects;

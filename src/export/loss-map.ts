@@ -1,5 +1,15 @@
+/** What the report says of a range besides its reason, as far as it is known. */
+export interface LossDetail {
+  /** placement group: `2.1f` */
+  pg?: string;
+  /** OSDs that have, or had, copies */
+  osds?: string[];
+  /** version of the object that counts: epoch'version */
+  version?: string;
+}
+
 /** A range of the image that may not be what `rbd export` would have given. */
-export interface LossRange {
+export interface LossRange extends LossDetail {
   /** bytes of the image */
   offset: number;
   length: number;
@@ -12,8 +22,8 @@ export interface LossRange {
 export class LossMap {
   readonly #ranges: LossRange[] = [];
 
-  add(offset: number, length: number, object: string, reason: string): void {
-    if (length > 0) this.#ranges.push({ offset, length, object, reason });
+  add(offset: number, length: number, object: string, reason: string, detail: LossDetail = {}): void {
+    if (length > 0) this.#ranges.push({ offset, length, object, reason, ...detail });
   }
 
   get isEmpty(): boolean {

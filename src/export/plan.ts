@@ -2,6 +2,8 @@ import { nameToText } from '../bytes/names.ts';
 import type { Layer } from '../image/layer.ts';
 import { imageSpecText } from '../image/image.ts';
 import { type AttrsReader, type PresentObject, resolveObjects } from '../image/resolve-objects.ts';
+import { objectHash, pgSeedOf } from '../ceph/placement.ts';
+import { dataObjectName } from '../rbd/names.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
 import type { LossMap } from './loss-map.ts';
 
@@ -10,8 +12,11 @@ import type { LossMap } from './loss-map.ts';
  * Image offsets are the same on all layers: a clone reads its parent at its own offsets.
  */
 export interface ObjectPlan extends Omit<PresentObject, 'state'> {
+  layer: Layer;
   /** name of the data object, for messages */
   object: string;
+  /** its placement group, where a map tells how many there are */
+  pg: string | undefined;
   /** triples: offset in the object, length, offset in the image; ascending in the object */
   pieces: number[];
 }
@@ -45,8 +50,19 @@ const objectName = (layer: Layer, objectNo: number): string => {
   return `${nameToText(layer.image.header.objectPrefix)}.${objectNo.toString(16).padStart(digits, '0')}`;
 };
 
-function addRanges(map: LossMap, pieces: readonly number[], object: string, reason: string): void {
-  for (let i = 0; i < pieces.length; i += 3) map.add(pieces[i + 2]!, pieces[i + 1]!, object, reason);
+/** Placement group of an object, where the pool's pg_num is known. */
+function pgOf(layer: Layer, objectNo: number): string | undefined {
+  const { image, dataPool } = layer;
+  const pgNum = image.cluster.osdMap?.pools.get(dataPool)?.pgNum;
+  if (pgNum === undefined) return undefined;
+  const name = dataObjectName(image.header.objectPrefix, objectNo, image.format);
+  const hash = objectHash(name, new Uint8Array(0), image.namespace);
+  return `${dataPool}.${pgSeedOf(hash, pgNum).toString(16)}`;
+}
+
+/** Calls `use` with each piece's place in the image. */
+export function forEachPiece(pieces: readonly number[], use: (offset: number, length: number) => void): void {
+  for (let i = 0; i < pieces.length; i += 3) use(pieces[i + 2]!, pieces[i + 1]!);
 }
 
 /**
@@ -66,15 +82,17 @@ export async function planRanges(
   for (const [objectNo, own] of pieces) {
     const resolution = resolved.get(objectNo)!;
     const object = objectName(layer, objectNo);
+    const pg = pgOf(layer, objectNo);
     if (resolution.state === 'present') {
       const { state: _, ...present } = resolution;
-      plans.push({ object, ...present, pieces: own });
-    } else if (resolution.state === 'lost') {
-      addRanges(losses.lost, own, object, resolution.reason);
+      plans.push({ layer, object, pg, ...present, pieces: own });
     } else {
-      const { doubt } = resolution;
-      if (doubt !== undefined) addRanges(losses.doubtful, own, object, doubt);
-      collectBelow(layer, own, below);
+      const { lost, doubtful } = losses;
+      const reason = resolution.state === 'lost' ? resolution.reason : resolution.doubt;
+      const map = resolution.state === 'lost' ? lost : doubtful;
+      const detail = pg === undefined ? {} : { pg };
+      if (reason !== undefined) forEachPiece(own, (at, n) => map.add(at, n, object, reason, detail));
+      if (resolution.state === 'absent') collectBelow(layer, own, below);
     }
   }
   if (below.length > 0) plans.push(...(await planParent(layer, below, reader, losses)));
@@ -89,6 +107,21 @@ function collectBelow(layer: Layer, pieces: readonly number[], below: ImageRange
     const length = Math.min(pieces[i + 1]!, overlap - offset);
     if (length > 0) below.push({ offset, length });
   }
+}
+
+/** What shows through where objects turn out not to exist after all. */
+export async function planBelow(
+  gone: readonly ObjectPlan[],
+  reader: AttrsReader,
+  losses: Losses,
+): Promise<ObjectPlan[]> {
+  const plans: ObjectPlan[] = [];
+  for (const { layer, pieces } of gone) {
+    const below: ImageRange[] = [];
+    collectBelow(layer, pieces, below);
+    if (below.length > 0) plans.push(...(await planParent(layer, below, reader, losses)));
+  }
+  return plans;
 }
 
 async function planParent(

@@ -50,6 +50,7 @@ export function chooseShards(
       digest: info.dataDigest,
       version: formatEversion(info.version),
       doubt: doubt ?? older,
+      unexamined: false,
     };
   }
   return { state: 'lost', reason: code.shortage(shardsOf(current.filter(isReadable))).text };

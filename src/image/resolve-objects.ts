@@ -38,6 +38,8 @@ export interface PresentObject {
   version: string | undefined;
   /** why the copies cannot be proven current */
   doubt: string | undefined;
+  /** taken on the word of its PG, all copies of which agree: nobody has read its object_info yet */
+  unexamined: boolean;
 }
 
 /** What is known of one object of a layer. */
@@ -56,9 +58,10 @@ export async function resolveObjects(
   reader: AttrsReader,
 ): Promise<Map<number, Resolution>> {
   const resolver = new Resolver(layer);
-  const heads = await resolver.headsOf(objectNos).read(reader, layer.snapId !== NOSNAP);
+  const open = objectNos.filter((objectNo) => !resolver.resolveAgreed(objectNo));
+  const heads = await resolver.headsOf(open).read(reader, layer.snapId !== NOSNAP);
   const clones = new AttrsBatch();
-  for (const objectNo of objectNos) resolver.resolveHead(objectNo, heads.get(objectNo) ?? [], clones);
+  for (const objectNo of open) resolver.resolveHead(objectNo, heads.get(objectNo) ?? [], clones);
   const found = await clones.read(reader, false);
   for (const [objectNo, rule] of resolver.clones) {
     resolver.resolveClone(objectNo, rule, found.get(objectNo) ?? []);
@@ -106,6 +109,28 @@ class Resolver {
       .rowsOf(objectNo)
       .filter((row) => wanted(objects.snap(row)))
       .map((row) => ({ osd: objects.osd(row), ref: objects.ref(row) }));
+  }
+
+  /**
+   * An object of a PG whose copies all agree, each of which has it, needs no attribute read before
+   * its bytes are: every copy is as good as any. True when the object could be resolved that way.
+   */
+  resolveAgreed(objectNo: number): boolean {
+    const { pools, image } = this.#layer;
+    const [pool] = pools;
+    if (this.#atSnapshot || pools.length !== 1 || image.cluster.erasureOf(pool!.pool)) return false;
+    const copies = this.#rows(pool!, objectNo, (snap) => snap === ROW_HEAD);
+    if (copies.length === 0) return false;
+    const decision = this.#pgs.decide(pool!.pool, copies[0]!.ref.id.hash);
+    const osds = new Set(copies.map(({ osd }) => osd.index));
+    if (!decision.agreed || !decision.copies.every((copy) => osds.has(copy.osd.index))) return false;
+    if (osds.size !== decision.copies.length) return false;
+    const present: PresentObject = {
+      ...{ state: 'present', copies, lastResort: [], erasure: undefined, size: undefined },
+      ...{ digest: undefined, version: undefined, doubt: undefined, unexamined: true },
+    };
+    this.result.set(objectNo, present);
+    return true;
   }
 
   /** Heads (and snapdirs, where a snapshot is read) of the objects that have rows. */
@@ -255,6 +280,7 @@ class Resolver {
       digest: info?.dataDigest,
       version: info && formatEversion(info.version),
       doubt,
+      unexamined: false,
     };
   }
 

@@ -72,3 +72,21 @@ describe('cloneFromSnapSet', () => {
     expect(cloneFromSnapSet(snapSet, 1n)).toEqual({ kind: 'absent' });
   });
 });
+
+describe('guessClone', () => {
+  const doubt = expect.stringMatching(/SnapSet/);
+
+  it('takes the oldest clone that can have served the snapshot, and doubts it', () => {
+    expect(guessClone([8, -2, 4, 6], 5n, true)).toEqual({ ...served(6n), doubt });
+    expect(guessClone([8, 4, 6], 4n, false)).toEqual({ ...served(4n), doubt });
+  });
+
+  it('takes the head where all clones are older', () => {
+    expect(guessClone([4, -2], 5n, true)).toEqual({ kind: 'head', doubt });
+  });
+
+  it('knows nothing of an object without head that has older clones only', () => {
+    expect(guessClone([4, -1], 5n, false)).toEqual({ kind: 'absent' });
+    expect(guessClone([], 5n, false)).toEqual({ kind: 'absent' });
+  });
+});

@@ -1,0 +1,26 @@
+import type { Layer } from '../image/layer.ts';
+import type { ImageTarget } from '../io/image-sink.ts';
+import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
+import { type ImageRange, type Losses, planBelow, planRanges } from './plan.ts';
+import type { ReadLanes } from './read-lanes.ts';
+
+/** Plans ranges of a layer and copies them into a target that reads as zeros there. */
+export async function copyRanges(
+  layer: Layer,
+  ranges: readonly ImageRange[],
+  lanes: ReadLanes,
+  target: ImageTarget,
+  verify: Verify,
+  losses: Losses,
+): Promise<CopyTotals> {
+  const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
+  let plans = await planRanges(layer, ranges, lanes.readAttrs, losses);
+  while (plans.length > 0) {
+    const { read, written, objects, gone } = await copyPlans(plans, lanes, target, verify, losses);
+    totals.read += read;
+    totals.written += written;
+    totals.objects += objects;
+    plans = await planBelow(gone, lanes.readAttrs, losses);
+  }
+  return totals;
+}
