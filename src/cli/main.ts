@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { errorText, SalvageError } from '../errors/salvage-error.ts';
 import type { Command as SalvageCommand, CommandContext, Streams } from './context.ts';
+import { registerCheck } from './commands/check.ts';
 import { registerExport } from './commands/export.ts';
 import { registerInfo } from './commands/info.ts';
 import { registerLs } from './commands/ls.ts';
@@ -81,7 +82,7 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
       status = await command(options, context);
     },
   };
-  for (const register of [registerScan, registerLs, registerInfo, registerExport]) register(registry);
+  for (const register of [registerScan, registerLs, registerInfo, registerExport, registerCheck]) register(registry);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {

@@ -15,6 +15,8 @@ export interface SourceOptions {
   cluster?: string;
   /** use catalogs whose scan was not finished */
   unfinished?: boolean;
+  excludeOsd?: string[];
+  preferOsd?: string[];
   jobs?: number;
 }
 
@@ -45,7 +47,7 @@ export function byteSize(text: string): number {
   return size;
 }
 
-const gather = (value: string, previous: string[] = []): string[] => [...previous, value];
+export const gather = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 export const addCommonOptions = (command: Command): Command =>
   command
@@ -64,6 +66,7 @@ export const addSourceOptions = (command: Command): Command =>
   addOsdOption(command)
     .option('--catalog <file>', 'a catalog made by scan; may be repeated', gather)
     .option('--unfinished', 'use a catalog whose scan was not finished; results are incomplete')
+    .option('--exclude-osd <name>', 'as if this OSD (osd.3) were not there; may be repeated', gather)
     .option('--cluster <fsid>', 'the cluster meant, where there are several');
 
 export const addImageOptions = (command: Command): Command =>

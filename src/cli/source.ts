@@ -156,7 +156,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
     options.catalog === undefined
       ? await scanOnTheSpot(options, context)
       : { catalogs: openCatalogs(options.catalog, options.unfinished === true, context), lanes: deviceLanes(options.jobs), runner: undefined };
-  const clusters = chooseCluster(clustersOf(opened.catalogs), options.cluster);
+  const clusters = chooseCluster(clustersOf(opened.catalogs, options.excludeOsd), options.cluster);
   const images = clusters.flatMap((cluster) => cluster.images);
   const problems = [...opened.catalogs, ...clusters].flatMap((part) => part.problems);
   for (const problem of new Set(problems)) context.warn(problem);

@@ -179,6 +179,18 @@ const detailOf = ({ pg, copies, version }: ObjectPlan): LossDetail => ({
   osds: copies.map(({ osd }) => osd.name),
 });
 
+/** What a copy would find without reading: doubts, and objects whose OSDs are all not at hand. */
+export function noteUnreachable(plan: ObjectPlan, lanes: ReadLanes, losses: Losses): void {
+  const { copies, doubt } = plan;
+  if (copies.some(({ osd }) => lanes.isHere(osd.catalog))) {
+    if (doubt === undefined) return;
+    forEachPiece(plan.pieces, (at, n) => losses.doubtful.add(at, n, plan.object, doubt, detailOf(plan)));
+    return;
+  }
+  const attempt: Attempt = { plan, left: [], lastResort: [], failed: [], current: undefined, lenient: false };
+  giveUp(attempt, losses);
+}
+
 function finish(
   attempt: Attempt,
   result: CopyResult & { ok: true },

@@ -1,5 +1,6 @@
 import type { Layer } from '../image/layer.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
+import { compareReplicas } from './compare-replicas.ts';
 import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
 import { type ImageRange, type Losses, planBelow, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
@@ -16,6 +17,7 @@ export async function copyRanges(
   const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
   let plans = await planRanges(layer, ranges, lanes.readAttrs, losses);
   while (plans.length > 0) {
+    if (verify === 'replicas') plans = await compareReplicas(plans, lanes);
     const { read, written, objects, gone } = await copyPlans(plans, lanes, target, verify, losses);
     totals.read += read;
     totals.written += written;

@@ -1,16 +1,20 @@
 import type { Layer } from '../image/layer.ts';
+import { createHash } from 'node:crypto';
 import type { ImageTarget } from '../io/image-sink.ts';
+import { sha256OfFile } from '../io/text-file.ts';
 import type { Progress } from '../io/ports.ts';
-import type { CopyTotals, Verify } from './copy-plans.ts';
+import { type CopyTotals, noteUnreachable, type Verify } from './copy-plans.ts';
 import { copyRanges } from './copy-range.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
-import type { Losses } from './plan.ts';
+import { type Losses, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export interface ExportContext {
   layer: Layer;
   lanes: ReadLanes;
   verify: Verify;
+  /** take the SHA-256 of what is written */
+  digest: boolean;
   progress: Progress;
   /** aborted: nothing new is begun */
   signal: AbortSignal;
@@ -19,6 +23,7 @@ export interface ExportContext {
 export interface ExportOutcome extends CopyTotals {
   lost: LossRange[];
   doubtful: LossRange[];
+  sha256: string | undefined;
 }
 
 /** Bytes of image planned at once: some thousand attributes, a good queue for every disk. */
@@ -60,9 +65,18 @@ class Exporter {
     progress.advance(length);
   }
 
-  outcome(): ExportOutcome {
+  async check(offset: number, length: number, read: boolean): Promise<void> {
+    if (read) return this.range(offset, length, { kind: 'none' });
+    const { layer, lanes, progress } = this.#context;
+    const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
+    for (const plan of plans) noteUnreachable(plan, lanes, this.#losses);
+    this.#totals.objects += plans.length;
+    progress.advance(length);
+  }
+
+  outcome(sha256?: string): ExportOutcome {
     const { lost, doubtful } = this.#losses;
-    return { ...this.#totals, lost: lost.ranges(), doubtful: doubtful.ranges() };
+    return { ...this.#totals, lost: lost.ranges(), doubtful: doubtful.ranges(), sha256 };
   }
 }
 
@@ -86,7 +100,8 @@ export async function exportToFile(context: ExportContext, target: ImageTarget):
   };
   await Promise.all(Array.from({ length: FILE_RANGES }, worker));
   progress.end();
-  return exporter.outcome();
+  const hashed = context.digest && target.kind === 'file';
+  return exporter.outcome(hashed ? await sha256OfFile(target.path, layer.size) : undefined);
 }
 
 /** Takes the image's bytes in order; resolves when it can take more. */
@@ -98,7 +113,12 @@ export async function exportToStream(context: ExportContext, write: StreamWriter
   const exporter = new Exporter(context);
   progress.begin('export', 'bytes', layer.size);
   const waiting: Promise<Uint8Array>[] = [];
-  const send = async () => write(await waiting.shift()!);
+  const hash = context.digest ? createHash('sha256') : undefined;
+  const send = async () => {
+    const bytes = await waiting.shift()!;
+    hash?.update(bytes);
+    await write(bytes);
+  };
   for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, STREAM_RANGE))) {
     signal.throwIfAborted();
     const buffer = new SharedArrayBuffer(length);
@@ -109,6 +129,22 @@ export async function exportToStream(context: ExportContext, write: StreamWriter
     if (waiting.length >= STREAM_RANGES) await send();
   }
   while (waiting.length > 0) await send();
+  progress.end();
+  return exporter.outcome(hash?.digest('hex'));
+}
+
+/**
+ * Goes through an image as an export would, without writing it.
+ * @param read read every byte and check it; otherwise attributes and placement alone must do
+ */
+export async function checkImage(context: ExportContext, read: boolean): Promise<ExportOutcome> {
+  const { layer, progress, signal } = context;
+  const exporter = new Exporter(context);
+  progress.begin('check', 'bytes', layer.size);
+  for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, FILE_RANGE))) {
+    signal.throwIfAborted();
+    await exporter.check(offset, length, read);
+  }
   progress.end();
   return exporter.outcome();
 }

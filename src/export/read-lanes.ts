@@ -4,7 +4,7 @@ import { isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
-import type { CopyAttrs } from '../store/object-attrs.ts';
+import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
 
@@ -20,6 +20,11 @@ export interface CopyTask {
   target: ImageTarget;
 }
 
+export interface DigestTask {
+  location: OsdLocation;
+  refs: ObjectRef[];
+}
+
 export interface StartTask {
   location: OsdLocation;
   ref: ObjectRef;
@@ -29,6 +34,8 @@ export interface StartTask {
 const NOT_HERE: CopyAttrs = { size: 0, mtimeMs: 0, error: 'its OSD is not at hand' };
 /** Objects of one attribute request: enough to be worth a message, few enough to share a disk. */
 const ATTRS_BATCH = 512;
+/** Whole objects are read: a batch is some 64 MiB. */
+const DIGEST_BATCH = 16;
 
 /** The OSDs as readers: a gate for each device, and how much is asked of it already. */
 export class ReadLanes {
@@ -39,7 +46,16 @@ export class ReadLanes {
   readonly #pending = new Map<string, number>();
   readonly #devices = new Map<string, { device: string; readers: number }>();
 
-  constructor(runner: TaskRunner, lanes: DeviceLanes, locations: ReadonlyMap<string, OsdLocation>) {
+  readonly #preferred: ReadonlySet<string>;
+
+  /** @param preferred names of OSDs to read from where they have a copy that counts */
+  constructor(
+    runner: TaskRunner,
+    lanes: DeviceLanes,
+    locations: ReadonlyMap<string, OsdLocation>,
+    preferred: readonly string[] = [],
+  ) {
+    this.#preferred = new Set(preferred);
     this.#runner = runner;
     this.#lanes = lanes;
     this.#locations = locations;
@@ -83,7 +99,8 @@ export class ReadLanes {
     for (const copy of copies) {
       const location = this.#locations.get(copy.osd.catalog.key);
       if (location === undefined) continue;
-      const load = this.#pending.get(this.#device(location).device) ?? 0;
+      const own = this.#preferred.has(copy.osd.name) ? -Infinity : 0;
+      const load = own + (this.#pending.get(this.#device(location).device) ?? 0);
       if (load < least) {
         least = load;
         best = copy;
@@ -99,30 +116,45 @@ export class ReadLanes {
   }
 
   /** Attributes of copies, in the order given. */
-  readonly readAttrs = async (copies: readonly ObjectCopy[], wantSnapSet: boolean): Promise<CopyAttrs[]> => {
-    const result: CopyAttrs[] = new Array(copies.length);
+  readonly readAttrs = (copies: readonly ObjectCopy[], wantSnapSet: boolean): Promise<CopyAttrs[]> =>
+    this.#perOsd(copies, ATTRS_BATCH, NOT_HERE, (location, refs) => {
+      const task: AttrsTask = { location, refs, wantSnapSet };
+      return this.#runner.run<CopyAttrs[]>('attrs', task);
+    });
+
+  /** What the bytes of copies come to, in the order given. */
+  readonly digestCopies = (copies: readonly ObjectCopy[]): Promise<CopyDigest[]> =>
+    this.#perOsd(copies, DIGEST_BATCH, { ...NOT_HERE, crc: 0 }, (location, refs) => {
+      const task: DigestTask = { location, refs };
+      return this.#runner.run<CopyDigest[]>('digests', task);
+    });
+
+  /** Asks each OSD about its own copies, in batches through its device's gate. */
+  async #perOsd<T>(
+    copies: readonly ObjectCopy[],
+    batchSize: number,
+    notHere: T,
+    ask: (location: OsdLocation, refs: ObjectRef[]) => Promise<T[]>,
+  ): Promise<T[]> {
+    const result = new Array<T>(copies.length).fill(notHere);
     const byOsd = new Map<CatalogOsd, number[]>();
     for (const [i, { osd }] of copies.entries()) {
       const list = byOsd.get(osd.catalog);
       if (list === undefined) byOsd.set(osd.catalog, [i]);
       else list.push(i);
     }
-    await Promise.all(
-      [...byOsd].map(async ([osd, indexes]) => {
-        const location = this.#locations.get(osd.key);
-        for (let at = 0; at < indexes.length; at += ATTRS_BATCH) {
-          const batch = indexes.slice(at, at + ATTRS_BATCH);
-          const refs = batch.map((i) => copies[i]!.ref);
-          const attrs = location === undefined ? undefined : await this.#attrs({ location, refs, wantSnapSet });
-          for (const [j, i] of batch.entries()) result[i] = attrs?.[j] ?? NOT_HERE;
-        }
-      }),
-    );
+    const askOsd = async (osd: CatalogOsd, indexes: number[]) => {
+      const location = this.#locations.get(osd.key);
+      if (location === undefined) return;
+      for (let at = 0; at < indexes.length; at += batchSize) {
+        const batch = indexes.slice(at, at + batchSize);
+        const refs = batch.map((i) => copies[i]!.ref);
+        const answers = await this.#through(location, () => ask(location, refs));
+        for (const [j, i] of batch.entries()) result[i] = answers[j]!;
+      }
+    };
+    await Promise.all([...byOsd].map(([osd, indexes]) => askOsd(osd, indexes)));
     return result;
-  };
-
-  #attrs(task: AttrsTask): Promise<CopyAttrs[]> {
-    return this.#through(task.location, () => this.#runner.run<CopyAttrs[]>('attrs', task));
   }
 
   /** Up to `length` bytes from the start of the first copy that can be read. */
@@ -152,3 +184,5 @@ export class ReadLanes {
     }
   }
 }
+
+export type { CopyDigest } from '../store/object-attrs.ts';

@@ -226,10 +226,14 @@ function newestMap(maps: { bytes: Uint8Array; epoch: number }[]): OsdMap | undef
 /**
  * The clusters whose OSDs the catalogs hold. An OSD that several catalogs know counts once, as the
  * latest finished scan saw it.
+ * @param excluded names of OSDs to leave out
  */
-export function clustersOf(catalogs: readonly Catalog[]): Cluster[] {
+export function clustersOf(catalogs: readonly Catalog[], excluded: readonly string[] = []): Cluster[] {
+  const known = catalogs
+    .flatMap((catalog) => catalog.osds())
+    .filter(({ identity, location }) => !excluded.includes(osdName(identity, location.path)));
   const osds = new Map<string, CatalogOsd>();
-  for (const osd of catalogs.flatMap((catalog) => catalog.osds())) {
+  for (const osd of known) {
     const other = osds.get(osd.key);
     if (other === undefined || (other.end?.at ?? 0) <= (osd.end?.at ?? 0)) osds.set(osd.key, osd);
   }

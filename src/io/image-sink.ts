@@ -6,6 +6,8 @@ import { errnoText } from './source-errors.ts';
 /** Where a worker puts image bytes: a file or device, or shared memory that the caller streams. */
 export type ImageTarget =
   | { kind: 'file'; path: string }
+  /** nowhere: bytes are read and checked only */
+  | { kind: 'none' }
   | {
       kind: 'memory';
       buffer: SharedArrayBuffer /** image offset of its first byte */;
@@ -93,7 +95,10 @@ class MemorySink implements ImageSink {
   close(): void {}
 }
 
+const nowhere: ImageSink = { write: () => {}, zero: () => {}, close: () => {} };
+
 export function openSink(target: ImageTarget): ImageSink {
+  if (target.kind === 'none') return nowhere;
   return target.kind === 'file'
     ? new FileSink(target.path)
     : new MemorySink(target.buffer, target.base);

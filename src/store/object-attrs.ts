@@ -1,5 +1,7 @@
-import { errorText, isSourceFault } from '../errors/salvage-error.ts';
-import type { ObjectRef, ObjectStoreReader } from './object-store.ts';
+import { cephCrc32c } from '../bytes/crc32c.ts';
+import { decodeObjectInfo } from '../ceph/object-info.ts';
+import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import type { ObjectRef, ObjectStoreReader, OpenObject } from './object-store.ts';
 
 /** What one copy of an object says of itself; `attrs` and `size` are absent where it could not be opened. */
 export interface CopyAttrs {
@@ -49,4 +51,47 @@ export function readObjectStart(store: ObjectStoreReader, ref: ObjectRef, length
   } finally {
     object.close();
   }
+}
+
+/** What the bytes of one copy come to. */
+export interface CopyDigest {
+  size: number;
+  /** crc32c, seed 0xffffffff, of all of them */
+  crc: number;
+  /** what object_info says the crc must be, where it vouches for one */
+  expected?: number;
+  error?: string;
+}
+
+const DIGEST_BUFFER = 1 << 20;
+
+function digestOf(object: OpenObject): CopyDigest {
+  const buffer = Buffer.allocUnsafe(Math.min(DIGEST_BUFFER, Math.max(1, object.size)));
+  let crc = 0xffffffff;
+  for (let at = 0; at < object.size; ) {
+    const n = object.read(buffer.subarray(0, Math.min(buffer.length, object.size - at)), at);
+    if (n === 0) throw sourceIoError(`${object.path}: ends at ${at}, not ${object.size}`, { offset: at });
+    crc = cephCrc32c(crc, buffer.subarray(0, n));
+    at += n;
+  }
+  const attr = object.attr('_');
+  const expected = attr && decodeObjectInfo(attr).dataDigest;
+  return { size: object.size, crc, ...(expected === undefined ? {} : { expected }) };
+}
+
+/** Reads copies whole; a fault of one is in its entry. */
+export function digestCopies(store: ObjectStoreReader, refs: readonly ObjectRef[]): CopyDigest[] {
+  return refs.map((ref) => {
+    try {
+      const object = store.open(ref);
+      try {
+        return digestOf(object);
+      } finally {
+        object.close();
+      }
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      return { size: 0, crc: 0, error: errorText(error) };
+    }
+  });
 }

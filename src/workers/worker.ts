@@ -1,8 +1,8 @@
 import { readMetadata, scanCollections } from '../catalog/scan-collections.ts';
 import { serializeError } from '../errors/salvage-error.ts';
 import { copyObjects } from '../export/copy-objects.ts';
-import type { AttrsTask, CopyTask, StartTask } from '../export/read-lanes.ts';
-import { readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
+import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
+import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
 import { storeAt } from '../store/store-cache.ts';
 import type { Answer } from './pool.ts';
 
@@ -28,4 +28,7 @@ export const copy = answering((task: CopyTask) =>
 );
 export const start = answering((task: StartTask) =>
   readObjectStart(storeAt(task.location), task.ref, task.length),
+);
+export const digests = answering((task: DigestTask) =>
+  digestCopies(storeAt(task.location), task.refs),
 );

@@ -1,27 +1,30 @@
-import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { SalvageError, usageError } from '../../errors/salvage-error.ts';
 import { type Verify } from '../../export/copy-plans.ts';
 import { type ExportContext, type ExportOutcome, exportToFile, exportToStream } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
-import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
+import { attachObjectMaps } from '../../image/attach-object-maps.ts';
+import { type Image, imageSpecText } from '../../image/image.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
+import { writeTextFile } from '../../io/text-file.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { InvalidArgumentError, Option } from 'commander';
+import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
   addImageOptions,
   addSourceOptions,
   byteSize,
+  gather,
   type CommonOptions,
   type ImageOptions,
   type SourceOptions,
   wholeNumber,
 } from '../options.ts';
-import { bytesText, countText, durationText } from '../progress.ts';
+import { type RecoveryReport, recoveryReport, showExport } from '../render/recovery-report.ts';
 import { selectImage } from '../select-image.ts';
 import { examine, openSource, type Source } from '../source.ts';
 
@@ -34,6 +37,10 @@ interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
   dest: string;
   force?: boolean;
   verify: Verify;
+  /** file for the report */
+  report?: string;
+  /** take the SHA-256 of the output */
+  digest?: boolean;
   parent: boolean;
   spaceCheck: boolean;
 }
@@ -57,6 +64,24 @@ function objectBytes(layer: Layer): number {
   return Math.min(layer.size, own + below);
 }
 
+const lanesOf = (source: Source, options: ExportOptions): ReadLanes =>
+  new ReadLanes(source.runner, source.lanes, source.locations, options.preferOsd);
+
+/** What the operator decided instead of the metadata; the report must say so. */
+function overridesOf(options: ExportOptions): Record<string, unknown> {
+  const { size, order, excludeOsd, preferOsd, verify, parent, unfinished } = options;
+  const all = { size, order, exclude_osd: excludeOsd, prefer_osd: preferOsd, unfinished };
+  const given = Object.entries(all).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), verify, ...(parent ? {} : { no_parent: true }) };
+}
+
+/** The report goes beside DEST, or where `--report` says. */
+function writeReport(result: RecoveryReport, { report, dest }: ExportOptions): void {
+  const beside = isStream(dest) || dest.startsWith('/dev/') ? undefined : `${dest}.report.json`;
+  const file = report ?? beside;
+  if (file !== undefined) writeTextFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
+}
+
 async function writeImage(
   source: Source,
   layer: Layer,
@@ -64,9 +89,10 @@ async function writeImage(
   context: CommandContext,
   signal: AbortSignal,
 ): Promise<ExportOutcome> {
-  const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
+  const lanes = lanesOf(source, options);
   const { verify, dest } = options;
-  const work: ExportContext = { layer, lanes, verify, progress: context.progress, signal };
+  const digest = options.digest === true;
+  const work: ExportContext = { layer, lanes, verify, digest, progress: context.progress, signal };
   if (isStream(dest)) {
     const writer = dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
     const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
@@ -89,59 +115,6 @@ async function writeImage(
   }
 }
 
-function report(layer: Layer, outcome: ExportOutcome, seconds: number, options: ExportOptions) {
-  const { lost, doubtful, objects, read, written } = outcome;
-  const { image, snapshot } = layer;
-  return {
-    image: imageSpecText(image),
-    snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
-    size: layer.size,
-    complete: lost.length === 0 && doubtful.length === 0,
-    lost,
-    doubtful,
-    dest: options.dest,
-    ...{ objects, bytes_read: read, bytes_written: written, seconds },
-  };
-}
-
-const sumOf = (ranges: readonly { length: number }[]): number =>
-  ranges.reduce((sum, { length }) => sum + length, 0);
-
-/** Ranges listed on the terminal; all of them are in the JSON. */
-const SHOWN_RANGES = 8;
-
-function show(result: ReturnType<typeof report>, context: CommandContext): void {
-  const { image, snapshot, dest, size, lost, doubtful, objects, bytes_written, seconds } = result;
-  const spec = snapshot === null ? image : `${image}@${snapshot}`;
-  const rate = seconds > 0 ? Math.round(bytes_written / seconds) : 0;
-  const onDisk = isStream(dest) ? undefined : allocatedBytes(dest);
-  const disk = onDisk === undefined ? '' : `, ${bytesText(onDisk)} on disk`;
-  context.say(`${spec} -> ${dest}: ${bytesText(size)}${disk}, ${countText(objects)} objects`);
-  context.say(`${bytesText(bytes_written)} written in ${durationText(seconds)} (${bytesText(rate)}/s)`);
-  for (const [what, ranges] of [['lost', lost], ['doubtful', doubtful]] as const) {
-    if (ranges.length === 0) continue;
-    context.warn(`${what}: ${bytesText(sumOf(ranges))} in ${ranges.length} ranges`);
-    for (const { offset, length, object, reason } of ranges.slice(0, SHOWN_RANGES)) {
-      context.warn(`  ${offset}+${length} ${object}: ${reason}`);
-    }
-    if (ranges.length > SHOWN_RANGES) context.warn(`  and ${ranges.length - SHOWN_RANGES} more`);
-  }
-  if (result.complete) context.say('complete: nothing lost, nothing doubtful');
-}
-
-/** Ctrl-C: nothing new is begun, what is half written is taken away. */
-function interruptible(): { signal: AbortSignal; done: () => void } {
-  const controller = new AbortController();
-  const onSignal = () => controller.abort();
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  const done = () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  };
-  return { signal: controller.signal, done };
-}
-
 export async function exportImage(options: ExportOptions, context: CommandContext): Promise<ExitCode> {
   if (options.dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
@@ -156,11 +129,15 @@ export async function exportImage(options: ExportOptions, context: CommandContex
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
     const size = options.size === undefined ? {} : { size: options.size };
     const layer = buildLayer(image, snapshot, { noParent: !options.parent, ...size });
+    await attachObjectMaps(layer, lanesOf(source, options));
     const started = Date.now();
     const outcome = await writeImage(source, layer, options, context, signal);
-    const result = report(layer, outcome, (Date.now() - started) / 1000, options);
+    const seconds = (Date.now() - started) / 1000;
+    const { dest } = options;
+    const result = recoveryReport({ source, layer, outcome, seconds, dest, overrides: overridesOf(options) });
     if (context.json) printJson(context, result);
-    show(result, context);
+    writeReport(result, options);
+    showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
     return result.complete ? EXIT.ok : EXIT.incomplete;
   } catch (error) {
     if (!signal.aborted || error instanceof SalvageError) throw error;
@@ -184,6 +161,9 @@ export function registerExport({ program, run }: Registry): void {
     .addOption(new Option('--object-size <bytes>', 'the same in bytes').argParser(orderOfSize))
     .option('--force', 'replace DEST if it exists')
     .option('--no-parent', "the image's own data alone: what its parent holds stays zero")
+    .option('--prefer-osd <name>', 'read from this OSD where its copy counts; may be repeated', gather)
+    .option('--report <file>', 'where to write the report (default: DEST.report.json)')
+    .option('--digest', 'put the SHA-256 of the output into the report')
     .option('--no-space-check', 'do not look whether DEST has room')
     .addOption(
       new Option('--verify <how>', 'check objects against size and checksum stored with them, against all copies, or not')

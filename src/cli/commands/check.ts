@@ -1,0 +1,97 @@
+import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { usageError } from '../../errors/salvage-error.ts';
+import { checkImage } from '../../export/export-image.ts';
+import { ReadLanes } from '../../export/read-lanes.ts';
+import { attachObjectMaps } from '../../image/attach-object-maps.ts';
+import { imageSpecText, snapshotName } from '../../image/image.ts';
+import { buildLayer } from '../../image/layer.ts';
+import { nameToText } from '../../bytes/names.ts';
+import { type CommandContext, printJson } from '../context.ts';
+import { interruptible } from '../interruptible.ts';
+import type { Registry } from '../main.ts';
+import {
+  addCommonOptions,
+  addImageOptions,
+  addSourceOptions,
+  type CommonOptions,
+  type ImageOptions,
+  type SourceOptions,
+} from '../options.ts';
+import { type RecoveryReport, recoveryReport, showLosses, verdictOf } from '../render/recovery-report.ts';
+import { type ChosenImage, selectImage } from '../select-image.ts';
+import { examine, openSource, type Source } from '../source.ts';
+
+interface CheckOptions extends CommonOptions, SourceOptions, ImageOptions {
+  specs: string[];
+  all?: boolean;
+  /** read every byte too */
+  read?: boolean;
+}
+
+/** The images that were named, or every head and snapshot there is. */
+function chosen(source: Source, options: CheckOptions): ChosenImage[] {
+  if (options.all) {
+    return source.images.flatMap((image) => [
+      { image, snapshot: undefined },
+      ...image.header.snapshots
+        .filter((snapshot) => snapshot.namespace.type !== 'trash')
+        .map((snapshot) => ({ image, snapshot })),
+    ]);
+  }
+  if (options.id !== undefined) return [selectImage(source, { ...options, spec: undefined })];
+  if (options.specs.length === 0) throw usageError('name images to check, or give --all');
+  return options.specs.map((spec) => selectImage(source, { ...options, spec }));
+}
+
+async function checkOne(
+  source: Source,
+  { image, snapshot }: ChosenImage,
+  options: CheckOptions,
+  context: CommandContext,
+  signal: AbortSignal,
+): Promise<RecoveryReport> {
+  const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
+  const layer = buildLayer(image, snapshot);
+  await attachObjectMaps(layer, lanes);
+  const started = Date.now();
+  const { progress } = context;
+  const work = { layer, lanes, verify: 'digest', digest: false, progress, signal } as const;
+  const outcome = await checkImage(work, options.read === true);
+  const seconds = (Date.now() - started) / 1000;
+  return recoveryReport({ source, layer, outcome, seconds, dest: undefined, overrides: {} });
+}
+
+export async function check(options: CheckOptions, context: CommandContext): Promise<ExitCode> {
+  const source = await openSource(options, context);
+  const { signal, done } = interruptible();
+  try {
+    const images = chosen(source, options);
+    await examine(source, images.map(({ image }) => image));
+    const reports: RecoveryReport[] = [];
+    for (const choice of images) {
+      const { image, snapshot } = choice;
+      const name = imageSpecText(image, snapshot && nameToText(snapshotName(snapshot)));
+      const report = await checkOne(source, choice, options, context, signal);
+      reports.push(report);
+      if (!context.json) context.streams.stdout.write(`${name}: ${verdictOf(report)}\n`);
+      showLosses(report, context);
+    }
+    if (context.json) printJson(context, reports);
+    return reports.every((report) => report.complete) ? EXIT.ok : EXIT.incomplete;
+  } finally {
+    done();
+    await source.close();
+  }
+}
+
+export function registerCheck({ program, run }: Registry): void {
+  const command = program
+    .command('check')
+    .description('say what is complete, lost or doubtful, without writing anything')
+    .argument('[image-spec...]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]')
+    .option('--all', 'every image and every snapshot')
+    .option('--read', 'read all the bytes too, and check them');
+  addCommonOptions(addSourceOptions(addImageOptions(command))).action(
+    (specs: string[], options: Omit<CheckOptions, 'specs'>) => run(check, { ...options, specs }),
+  );
+}

@@ -1,0 +1,127 @@
+import { nameToText } from '../../bytes/names.ts';
+import type { ExportOutcome } from '../../export/export-image.ts';
+import type { LossRange } from '../../export/loss-map.ts';
+import { imageSpecText, snapshotName } from '../../image/image.ts';
+import type { Layer } from '../../image/layer.ts';
+import type { CommandContext } from '../context.ts';
+import { bytesText, countText, durationText } from '../progress.ts';
+import type { Source } from '../source.ts';
+import { VERSION } from '../version.ts';
+
+/** An OSD that was not read, and what that costs. */
+export interface MissingOsd {
+  osd: string;
+  /** bytes of the image that are lost or doubtful and would be on it; undefined: it was never scanned */
+  bytes?: number;
+  reason: string;
+}
+
+const sumOf = (ranges: readonly { length: number }[]): number =>
+  ranges.reduce((sum, { length }) => sum + length, 0);
+
+/** OSDs that the map knows or the catalog names and that are not at hand, most wanted first. */
+export function missingOsds(source: Source, layer: Layer, ranges: readonly LossRange[]): MissingOsd[] {
+  const { cluster } = layer.image;
+  const missing: MissingOsd[] = [];
+  for (const osd of cluster.osds) {
+    if (source.locations.has(osd.catalog.key)) continue;
+    const bytes = sumOf(ranges.filter((range) => range.osds?.includes(osd.name)));
+    missing.push({ osd: osd.name, bytes, reason: 'scanned before, not at hand now' });
+  }
+  const scanned = new Set(cluster.osds.map((osd) => osd.catalog.identity.whoami));
+  for (const [number, state] of (cluster.osdMap?.osds ?? []).entries()) {
+    if (!state.exists || scanned.has(number)) continue;
+    missing.push({ osd: `osd.${number}`, reason: 'in the OSD map, never scanned' });
+  }
+  return missing.sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
+}
+
+export interface ReportRequest {
+  source: Source;
+  layer: Layer;
+  outcome: ExportOutcome;
+  seconds: number;
+  /** undefined: nothing was written */
+  dest: string | undefined;
+  /** what the operator overrode */
+  overrides: Record<string, unknown>;
+}
+
+/** The report on one image, as `--format json` prints it and as it stands beside DEST. */
+export function recoveryReport({ source, layer, outcome, seconds, dest, overrides }: ReportRequest) {
+  const { lost, doubtful, objects, read, written } = outcome;
+  const { image, snapshot } = layer;
+  return {
+    image: imageSpecText(image),
+    snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
+    size: layer.size,
+    complete: lost.length === 0 && doubtful.length === 0 && !source.unfinished && !image.headless,
+    lost,
+    doubtful,
+    totals: {
+      lost_bytes: sumOf(lost),
+      doubtful_bytes: sumOf(doubtful),
+      objects,
+      bytes_read: read,
+      bytes_written: written,
+      seconds,
+    },
+    ...(dest === undefined ? {} : { dest }),
+    ...(outcome.sha256 === undefined ? {} : { digests: { sha256: outcome.sha256 } }),
+    cluster: image.cluster.fsid ?? null,
+    missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
+    guesses: image.guesses,
+    problems: image.problems,
+    overrides,
+    rbd_salvage: VERSION,
+  };
+}
+
+export type RecoveryReport = ReturnType<typeof recoveryReport>;
+
+/** Ranges listed on the terminal; all of them are in the report. */
+const SHOWN_RANGES = 8;
+
+function showRanges(what: string, ranges: readonly LossRange[], context: CommandContext): void {
+  if (ranges.length === 0) return;
+  context.warn(`${what}: ${bytesText(sumOf(ranges))} in ${countText(ranges.length)} ranges`);
+  for (const { offset, length, object, reason } of ranges.slice(0, SHOWN_RANGES)) {
+    context.warn(`  ${offset}+${length} ${object}: ${reason}`);
+  }
+  if (ranges.length > SHOWN_RANGES) context.warn(`  and ${countText(ranges.length - SHOWN_RANGES)} more`);
+}
+
+/** What is lost or doubtful, and which disks would help. */
+export function showLosses(report: RecoveryReport, context: CommandContext): void {
+  showRanges('lost (zeros)', report.lost, context);
+  showRanges('doubtful', report.doubtful, context);
+  if (report.lost.length + report.doubtful.length > 0) {
+    for (const { osd, bytes, reason } of report.missing_osds) {
+      const amount = bytes === undefined ? '' : `, ${bytesText(bytes)} of this image`;
+      context.warn(`  not here: ${osd} (${reason}${amount})`);
+    }
+  }
+}
+
+/** The summary of an export, in one screen. */
+export function showExport(report: RecoveryReport, onDisk: number | undefined, context: CommandContext): void {
+  const { image, snapshot, dest, size, totals } = report;
+  const spec = snapshot === null ? image : `${image}@${snapshot}`;
+  const rate = totals.seconds > 0 ? Math.round(totals.bytes_written / totals.seconds) : 0;
+  const disk = onDisk === undefined ? '' : `, ${bytesText(onDisk)} on disk`;
+  context.say(`${spec} -> ${dest}: ${bytesText(size)}${disk}, ${countText(totals.objects)} objects`);
+  const amount = `${bytesText(totals.bytes_written)} written in ${durationText(totals.seconds)}`;
+  context.say(`${amount} (${bytesText(rate)}/s)`);
+  showLosses(report, context);
+  context.say(verdictOf(report));
+}
+
+/** One sentence on how far the result can be trusted. */
+export function verdictOf(report: RecoveryReport): string {
+  if (report.complete) return 'complete: nothing lost, nothing doubtful';
+  const { lost_bytes, doubtful_bytes } = report.totals;
+  if (lost_bytes + doubtful_bytes > 0) {
+    return `incomplete: ${bytesText(lost_bytes)} lost, ${bytesText(doubtful_bytes)} doubtful`;
+  }
+  return 'not known to be complete: made from guesses, or from a catalog that is not';
+}
