@@ -1,18 +1,22 @@
 import type { Layer } from '../image/layer.ts';
 import { createHash } from 'node:crypto';
-import type { ImageTarget } from '../io/image-sink.ts';
+import { imageSpecText } from '../image/image.ts';
+import type { JournalWrite, ReplayedJournal } from '../image/image-journal.ts';
+import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { sha256OfFile } from '../io/text-file.ts';
 import type { Progress } from '../io/ports.ts';
 import { type CopyTotals, noteUnreachable, type Verify } from './copy-plans.ts';
 import { copyRanges } from './copy-range.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
-import { type Losses, planRanges } from './plan.ts';
+import { type ImageRange, type Losses, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export interface ExportContext {
   layer: Layer;
   lanes: ReadLanes;
   verify: Verify;
+  /** writes of the image's journal, to be laid over what its objects hold */
+  journal: ReplayedJournal | undefined;
   /** take the SHA-256 of what is written */
   digest: boolean;
   progress: Progress;
@@ -59,10 +63,35 @@ class Exporter {
     const ranges = [{ offset, length }];
     const copied = await copyRanges(layer, ranges, lanes, target, verify, this.#losses);
     const { read, written, objects } = copied;
+    this.#replay(offset, length, target);
     this.#totals.read += read;
     this.#totals.written += written;
     this.#totals.objects += objects;
     progress.advance(length);
+  }
+
+  /** Lays the journal's writes over a range, in their order. */
+  #replay(offset: number, length: number, target: ImageTarget): void {
+    const { journal } = this.#context;
+    if (journal === undefined) return;
+    const end = offset + length;
+    const clip = ({ offset: at, length: n }: ImageRange): ImageRange => {
+      const from = Math.max(at, offset);
+      return { offset: from, length: Math.min(at + n, end) - from };
+    };
+    const sink = openSink(target);
+    try {
+      for (const write of journal.writes) {
+        const { offset: from, length: n } = clip(write);
+        if (n > 0) writeJournalPiece(sink, write, from, n);
+      }
+    } finally {
+      sink.close();
+    }
+    for (const range of journal.doubtful) {
+      const { offset: from, length: n } = clip(range);
+      this.#losses.doubtful.add(from, n, imageSpecText(this.#context.layer.image), range.reason);
+    }
   }
 
   async check(offset: number, length: number, read: boolean): Promise<void> {
@@ -78,6 +107,17 @@ class Exporter {
     const { lost, doubtful } = this.#losses;
     return { ...this.#totals, lost: lost.ranges(), doubtful: doubtful.ranges(), sha256 };
   }
+}
+
+function writeJournalPiece(sink: ImageSink, write: JournalWrite, from: number, length: number): void {
+  const { data, offset } = write;
+  if (data === undefined || data.length === 0) {
+    sink.zero(from, length);
+    return;
+  }
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i < length; i++) bytes[i] = data[(from - offset + i) % data.length]!;
+  sink.write(bytes, 0, length, from);
 }
 
 function* rangesOf(size: number, step: number): Generator<{ offset: number; length: number }> {

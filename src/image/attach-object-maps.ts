@@ -1,15 +1,12 @@
 import { NOSNAP } from '../ceph/encoding.ts';
-import { decodeObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
 import { FEATURE_OBJECT_MAP, FLAG_OBJECT_MAP_INVALID } from '../rbd/features.ts';
 import { objectMapObject } from '../rbd/names.ts';
 import { parseObjectMap } from '../rbd/object-map.ts';
 import { objectCount } from '../rbd/striping.ts';
+import { currentCopies } from './current-copies.ts';
 import type { EvidenceReader } from './examine-headless.ts';
 import type { Layer } from './layer.ts';
-import { decoded, type ObjectCopy } from './object-candidates.ts';
-import { judgeObject } from './pg-authority.ts';
-import { hasVersion } from './object-candidates.ts';
 
 /** Head, footer and CRCs of a map besides its two bits per object; generous. */
 const mapBytes = (objects: number): number => 64 + Math.ceil(objects / 4) + Math.ceil(objects / 4096) * 4;
@@ -21,25 +18,6 @@ function claimsMap({ image, snapshot }: Layer): boolean {
   return (header.features & FEATURE_OBJECT_MAP) !== 0n && (flags & FLAG_OBJECT_MAP_INVALID) === 0n;
 }
 
-/** Copies of a map object of the version that counts; none where that cannot be told for certain. */
-async function currentCopies(layer: Layer, name: Uint8Array, reader: EvidenceReader): Promise<ObjectCopy[]> {
-  const { image } = layer;
-  const copies = image.cluster.copiesOf(image.pool, image.namespace, name);
-  if (copies.length === 0) return [];
-  const attrs = await reader.readAttrs(copies, false);
-  const candidates = copies.map((copy, i) => ({
-    ...copy,
-    attrs: attrs[i]!,
-    info: decoded(attrs[i]!.objectInfo, decodeObjectInfo),
-  }));
-  const { id } = copies[0]!.ref;
-  const evidence = candidates.map(({ osd, info }) => ({ osd: osd.index, version: info?.version }));
-  const verdict = judgeObject(image.cluster.pgs.decide(id.pool, id.hash), id, evidence);
-  if (!verdict.exists || verdict.version === undefined || verdict.doubt !== undefined) return [];
-  const { version } = verdict;
-  return candidates.filter((c) => hasVersion(c, version));
-}
-
 /**
  * Gives a layer, and those below it, their object maps where intact ones are found: flags, size,
  * count and checksums all in order. Without one, absence alone has to do.
@@ -49,7 +27,7 @@ export async function attachObjectMaps(layer: Layer, reader: EvidenceReader): Pr
   if (claimsMap(layer)) {
     const name = objectMapObject(image.id, snapId === NOSNAP ? undefined : snapId);
     const expected = objectCount(geometry, size);
-    const copies = await currentCopies(layer, name, reader);
+    const copies = await currentCopies(image.cluster, image.pool, image.namespace, name, reader);
     const bytes = copies.length === 0 ? undefined : await reader.readStart(copies, mapBytes(expected));
     try {
       const map = bytes && parseObjectMap(bytes, expected);

@@ -203,6 +203,16 @@ export class Cluster {
     return copies.map(({ osd, object }) => ({ osd: this.osds[osd]!, ref: object.ref }));
   }
 
+  /** Metadata objects whose names begin so, whether or not they exist in the end. */
+  *objectsNamed(prefix: string): Generator<{ pool: number; namespace: Uint8Array; name: Uint8Array }> {
+    const start = Buffer.from(prefix);
+    for (const copies of this.#objects().values()) {
+      const { pool, namespace, name } = copies[0]!.object.ref.id;
+      if (Buffer.compare(name.subarray(0, start.length), start) !== 0) continue;
+      yield { pool: this.basePool(pool), namespace, name };
+    }
+  }
+
   /** Each metadata object that exists, its copy that counts. */
   *metadataObjects(): Generator<MetadataObject> {
     for (const copies of this.#objects().values()) {

@@ -4,6 +4,7 @@ import { type Verify } from '../../export/copy-plans.ts';
 import { type ExportContext, type ExportOutcome, exportToFile, exportToStream } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
 import { attachObjectMaps } from '../../image/attach-object-maps.ts';
+import { readImageJournal } from '../../image/image-journal.ts';
 import { type Image, imageSpecText } from '../../image/image.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
@@ -82,17 +83,16 @@ function writeReport(result: RecoveryReport, { report, dest }: ExportOptions): v
   if (file !== undefined) writeTextFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
 }
 
+const workOf = ({ verify, digest }: ExportOptions) => ({ verify, digest: digest === true });
+
 async function writeImage(
+  work: ExportContext,
   source: Source,
-  layer: Layer,
   options: ExportOptions,
   context: CommandContext,
-  signal: AbortSignal,
 ): Promise<ExportOutcome> {
-  const lanes = lanesOf(source, options);
-  const { verify, dest } = options;
-  const digest = options.digest === true;
-  const work: ExportContext = { layer, lanes, verify, digest, progress: context.progress, signal };
+  const { dest } = options;
+  const { layer, signal } = work;
   if (isStream(dest)) {
     const writer = dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
     const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
@@ -129,9 +129,12 @@ export async function exportImage(options: ExportOptions, context: CommandContex
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
     const size = options.size === undefined ? {} : { size: options.size };
     const layer = buildLayer(image, snapshot, { noParent: !options.parent, ...size });
-    await attachObjectMaps(layer, lanesOf(source, options));
+    const lanes = lanesOf(source, options);
+    await attachObjectMaps(layer, lanes);
+    const journal = await readImageJournal(layer, lanes);
+    if (journal !== undefined) image.problems.push(...journal.problems);
     const started = Date.now();
-    const outcome = await writeImage(source, layer, options, context, signal);
+    const outcome = await writeImage({ layer, lanes, journal, ...workOf(options), progress: context.progress, signal }, source, options, context);
     const seconds = (Date.now() - started) / 1000;
     const { dest } = options;
     const result = recoveryReport({ source, layer, outcome, seconds, dest, overrides: overridesOf(options) });

@@ -55,7 +55,12 @@ export function recoveryReport({ source, layer, outcome, seconds, dest, override
     image: imageSpecText(image),
     snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
     size: layer.size,
-    complete: lost.length === 0 && doubtful.length === 0 && !source.unfinished && !image.headless,
+    complete:
+      lost.length === 0 &&
+      doubtful.length === 0 &&
+      !source.unfinished &&
+      !image.headless &&
+      image.problems.length === 0,
     lost,
     doubtful,
     totals: {
@@ -123,5 +128,5 @@ export function verdictOf(report: RecoveryReport): string {
   if (lost_bytes + doubtful_bytes > 0) {
     return `incomplete: ${bytesText(lost_bytes)} lost, ${bytesText(doubtful_bytes)} doubtful`;
   }
-  return 'not known to be complete: made from guesses, or from a catalog that is not';
+  return `not known to be complete: ${report.problems[0] ?? 'the catalog is not'}`;
 }

@@ -1,0 +1,28 @@
+import { decodeObjectInfo } from '../ceph/object-info.ts';
+import type { Cluster } from './cluster.ts';
+import { type AttrsReader, decoded, hasVersion, type ObjectCopy } from './object-candidates.ts';
+import { judgeObject } from './pg-authority.ts';
+
+/** Copies of a metadata object of the version that counts; none where that cannot be told for certain. */
+export async function currentCopies(
+  cluster: Cluster,
+  pool: number,
+  namespace: Uint8Array,
+  name: Uint8Array,
+  reader: { readAttrs: AttrsReader },
+): Promise<ObjectCopy[]> {
+  const copies = cluster.copiesOf(pool, namespace, name);
+  if (copies.length === 0) return [];
+  const attrs = await reader.readAttrs(copies, false);
+  const candidates = copies.map((copy, i) => ({
+    ...copy,
+    attrs: attrs[i]!,
+    info: decoded(attrs[i]!.objectInfo, decodeObjectInfo),
+  }));
+  const { id } = copies[0]!.ref;
+  const evidence = candidates.map(({ osd, info }) => ({ osd: osd.index, version: info?.version }));
+  const verdict = judgeObject(cluster.pgs.decide(id.pool, id.hash), id, evidence);
+  if (!verdict.exists || verdict.version === undefined || verdict.doubt !== undefined) return [];
+  const { version } = verdict;
+  return candidates.filter((c) => hasVersion(c, version));
+}
