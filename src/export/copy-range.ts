@@ -2,7 +2,7 @@ import type { Layer } from '../image/layer.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import { compareReplicas } from './compare-replicas.ts';
 import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
-import { type ImageRange, type Losses, planBelow, planRanges } from './plan.ts';
+import { type ImageRange, type Losses, type ObjectPlan, planBelow, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 /** Plans ranges of a layer and copies them into a target that reads as zeros there. */
@@ -14,8 +14,20 @@ export async function copyRanges(
   verify: Verify,
   losses: Losses,
 ): Promise<CopyTotals> {
+  const plans = await planRanges(layer, ranges, lanes.readAttrs, losses);
+  return copyPlanned(plans, lanes, target, verify, losses);
+}
+
+/** Copies what is planned, and what shows through where an object turns out not to exist. */
+export async function copyPlanned(
+  planned: readonly ObjectPlan[],
+  lanes: ReadLanes,
+  target: ImageTarget,
+  verify: Verify,
+  losses: Losses,
+): Promise<CopyTotals> {
   const totals: CopyTotals = { read: 0, written: 0, objects: 0 };
-  let plans = await planRanges(layer, ranges, lanes.readAttrs, losses);
+  let plans = planned;
   while (plans.length > 0) {
     if (verify === 'replicas') plans = await compareReplicas(plans, lanes);
     const { read, written, objects, gone } = await copyPlans(plans, lanes, target, verify, losses);

@@ -2,6 +2,7 @@ import { nameToText } from '../bytes/names.ts';
 import type { Layer } from '../image/layer.ts';
 import { imageSpecText } from '../image/image.ts';
 import { type AttrsReader, type PresentObject, resolveObjects } from '../image/resolve-objects.ts';
+import type { Extent } from '../ceph/encoding.ts';
 import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
@@ -86,6 +87,12 @@ export async function planRanges(
     if (resolution.state === 'present') {
       const { state: _, ...present } = resolution;
       plans.push({ layer, object, pg, ...present, pieces: own });
+    } else if (resolution.state === 'rebuilt') {
+      const { state: _, ...from } = resolution.from;
+      const { covered, lost } = splitPieces(own, resolution.overlap, resolution.size);
+      plans.push({ layer, object, pg, ...from, pieces: covered });
+      const detail = pg === undefined ? {} : { pg };
+      forEachPiece(lost, (at, n) => losses.lost.add(at, n, object, resolution.reason, detail));
     } else {
       const { lost, doubtful } = losses;
       const reason = resolution.state === 'lost' ? resolution.reason : resolution.doubt;
@@ -97,6 +104,35 @@ export async function planRanges(
   }
   if (below.length > 0) plans.push(...(await planParent(layer, below, reader, losses)));
   return plans;
+}
+
+/**
+ * Pieces cut along the ranges that another object has: what it covers, and what is lost. Bytes from
+ * `size` on are neither: they read as zeros.
+ */
+export function splitPieces(
+  pieces: readonly number[],
+  overlap: readonly Extent[],
+  size: number,
+): { covered: number[]; lost: number[] } {
+  const covered: number[] = [];
+  const lost: number[] = [];
+  for (let i = 0; i < pieces.length; i += 3) {
+    const start = pieces[i]!;
+    const end = Math.min(start + pieces[i + 1]!, size);
+    const shift = pieces[i + 2]! - start;
+    let at = start;
+    for (const { offset, length } of overlap) {
+      const from = Math.max(at, offset);
+      const to = Math.min(end, offset + length);
+      if (from >= to) continue;
+      if (from > at) lost.push(at, from - at, at + shift);
+      covered.push(from, to - from, from + shift);
+      at = to;
+    }
+    if (end > at) lost.push(at, end - at, at + shift);
+  }
+  return { covered, lost };
 }
 
 /** Image ranges of an absent object that the parent shows through. */

@@ -1,3 +1,4 @@
+import { NOSNAP } from '../ceph/encoding.ts';
 import type { SnapSet } from '../ceph/snapset.ts';
 
 /** Which object serves a snapshot. */
@@ -11,6 +12,8 @@ export interface ServingClone {
   clone: bigint;
   /** whether it serves the snapshot stands in the clone's own object_info */
   bySnaps: boolean;
+  /** what the SnapSet knows of it; undefined where the clone was guessed */
+  snapSet?: SnapSet;
   doubt?: string;
 }
 
@@ -20,8 +23,10 @@ export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
   const clone = snapSet.clones.find((id) => id >= snapId);
   if (clone === undefined) return { kind: 'absent' };
   const serves = snapSet.cloneSnaps.get(clone);
-  if (serves === undefined) return { kind: 'clone', clone, bySnaps: true };
-  return serves.includes(snapId) ? { kind: 'clone', clone, bySnaps: false } : { kind: 'absent' };
+  if (serves === undefined) return { kind: 'clone', clone, bySnaps: true, snapSet };
+  return serves.includes(snapId)
+    ? { kind: 'clone', clone, bySnaps: false, snapSet }
+    : { kind: 'absent' };
 }
 
 /**
@@ -35,4 +40,10 @@ export function guessClone(ids: readonly number[], snapId: bigint, hasHead: bool
   const doubt = 'no SnapSet can be read: what served the snapshot was chosen by clone id';
   if (clone === undefined) return { kind: 'head', doubt };
   return { kind: 'clone', clone: BigInt(clone), bySnaps: false, doubt };
+}
+
+/** The object whose bytes a clone shares where `clone_overlap` says so: the next clone, or the head. */
+export function nextNewer(snapSet: SnapSet, clone: bigint): bigint {
+  const at = snapSet.clones.indexOf(clone);
+  return snapSet.clones[at + 1] ?? NOSNAP;
 }

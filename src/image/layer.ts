@@ -94,6 +94,16 @@ export function buildLayer(
   };
 }
 
+/** The same image at another snapshot, or at its head; its objects are not looked up again. */
+export function layerAt(layer: Layer, snapshot: Snapshot | undefined, noParent = false): Layer {
+  const { image } = layer;
+  const size = snapshot?.size ?? image.header.size;
+  return {
+    ...{ ...layer, snapshot, snapId: snapshot?.id ?? NOSNAP, size, objectMap: undefined },
+    parent: noParent ? undefined : parentLayer(image, snapshot, size, 0),
+  };
+}
+
 function parentLayer(
   image: Image,
   snapshot: Snapshot | undefined,

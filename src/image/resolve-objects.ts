@@ -1,11 +1,11 @@
-import { formatEversion, NOSNAP } from '../ceph/encoding.ts';
+import { type Extent, formatEversion, NOSNAP } from '../ceph/encoding.ts';
 import { isWhiteout } from '../ceph/object-info.ts';
 import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { decodeSnapSet } from '../ceph/snapset.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { OBJECT_EXISTS, OBJECT_EXISTS_CLEAN, OBJECT_NONEXISTENT, stateOf } from '../rbd/object-map.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../store/filestore/fast-filename.ts';
-import { type CloneRule, cloneFromSnapSet, guessClone, type ServingClone } from './clone-rule.ts';
+import { type CloneRule, cloneFromSnapSet, guessClone, nextNewer, type ServingClone } from './clone-rule.ts';
 import { chooseShards, type EcSource } from './ec-shards.ts';
 import type { Layer, PoolObjects } from './layer.ts';
 import {
@@ -46,7 +46,19 @@ export interface PresentObject {
 export type Resolution =
   | { state: 'absent'; doubt: string | undefined; whiteout?: boolean }
   | PresentObject
+  | RebuiltClone
   | { state: 'lost'; reason: string };
+
+/** A clone of which no copy is left, in so far as the next newer object has its bytes. */
+export interface RebuiltClone {
+  state: 'rebuilt';
+  from: PresentObject;
+  /** bytes of the clone that `from` has unchanged, ascending */
+  overlap: readonly Extent[];
+  /** bytes of the clone; what the overlap leaves out below it is lost */
+  size: number;
+  reason: string;
+}
 
 /**
  * Finds out, for some objects of a layer, whether they exist at its snapshot and which copies hold
@@ -66,6 +78,8 @@ export async function resolveObjects(
   for (const [objectNo, rule] of resolver.clones) {
     resolver.resolveClone(objectNo, rule, found.get(objectNo) ?? []);
   }
+  const newer = await resolver.newerThanLost().read(reader, false);
+  for (const [objectNo, candidates] of newer) resolver.rebuildClone(objectNo, candidates);
   return resolver.result;
 }
 
@@ -76,6 +90,7 @@ class Resolver {
   readonly result = new Map<number, Resolution>();
   /** objects that a clone serves */
   readonly clones = new Map<number, ServingClone>();
+  readonly #lostClones = new Set<number>();
   readonly #layer: Layer;
   readonly #pgs: PgAuthority;
   readonly #atSnapshot: boolean;
@@ -156,7 +171,7 @@ class Resolver {
         this.#set(objectNo, doubtful(resolution, doubt));
         return;
       }
-      doubt ??= resolution.state === 'lost' ? `cache tier: ${resolution.reason}` : resolution.doubt;
+      doubt ??= 'doubt' in resolution ? resolution.doubt : `cache tier: ${resolution.reason}`;
     }
   }
 
@@ -225,6 +240,7 @@ class Resolver {
     const { snapId, pools } = this.#layer;
     const holder = pools.find(({ pool }) => candidates.some((c) => c.ref.id.pool === pool));
     if (holder === undefined) {
+      this.#lostClones.add(objectNo);
       this.#set(objectNo, { state: 'lost', reason: `clone ${rule.clone} that held it is on none of the OSDs` });
       return;
     }
@@ -242,6 +258,34 @@ class Resolver {
     const doubt = `the SnapSet has clone ${rule.clone}, the copy of the PG that counts has not`;
     const lacks = judged.state === 'absent' && !judged.whiteout;
     this.#set(objectNo, lacks ? this.#unproven(own, doubt) : judged);
+  }
+
+  /** The next newer objects of clones that are on no OSD. */
+  newerThanLost(): AttrsBatch {
+    const batch = new AttrsBatch();
+    for (const objectNo of this.#lostClones) {
+      const { snapSet, clone } = this.clones.get(objectNo)!;
+      if (snapSet === undefined) continue;
+      const id = nextNewer(snapSet, clone);
+      const isNewer = (snap: number) => (id === NOSNAP ? snap === ROW_HEAD : BigInt(snap) === id);
+      for (const pool of this.#layer.pools) {
+        for (const copy of this.#rows(pool, objectNo, isNewer)) batch.add(objectNo, copy);
+      }
+    }
+    return batch;
+  }
+
+  rebuildClone(objectNo: number, candidates: readonly Candidate[]): void {
+    const { snapSet, clone } = this.clones.get(objectNo)!;
+    const lost = this.result.get(objectNo)!;
+    const pool = this.#layer.pools.find((p) => candidates.some((c) => c.ref.id.pool === p.pool));
+    if (pool === undefined || snapSet === undefined || lost.state !== 'lost') return;
+    const own = candidates.filter((c) => c.ref.id.pool === pool.pool);
+    const from = this.#judge(pool, objectNo, own, undefined);
+    const size = snapSet.cloneSize.get(clone);
+    if (from.state !== 'present' || size === undefined) return;
+    const overlap = snapSet.cloneOverlap.get(clone) ?? [];
+    this.result.set(objectNo, { state: 'rebuilt', from, overlap, size: Number(size), reason: lost.reason });
   }
 
   #judge(
@@ -298,7 +342,7 @@ const passesThrough = (resolution: Resolution): boolean =>
   resolution.state === 'lost' || (resolution.state === 'absent' && resolution.whiteout !== true);
 
 function doubtful(resolution: Resolution, doubt: string | undefined): Resolution {
-  if (doubt === undefined || resolution.state === 'lost') return resolution;
+  if (doubt === undefined || !('doubt' in resolution)) return resolution;
   return { ...resolution, doubt: resolution.doubt ?? doubt };
 }
 

@@ -1,16 +1,16 @@
 import path from 'node:path';
-import { decodeOsdSuperblock } from '../ceph/osd-superblock.ts';
 import { nameToText } from '../bytes/names.ts';
+import { decodeOsdSuperblock } from '../ceph/osd-superblock.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import {
   listNames,
   readSmallFile,
   statOrUndefined,
-  whyNoStat,
   tryReadSmallFile,
+  whyNoStat,
 } from '../io/file-source.ts';
-import { type Candidate, devicesOfDirectory, groupDevices } from './bluestore/devices.ts';
 import { probeDevice } from './bluestore/device-probe.ts';
+import { type Candidate, devicesOfDirectory, groupDevices } from './bluestore/devices.ts';
 import { CollectionScanner, META_COLLECTION } from './filestore/filestore-scan.ts';
 import type { OsdIdentity, OsdLocation } from './object-store.ts';
 
@@ -102,7 +102,10 @@ function identityFromSuperblock(dataPath: string): OsdIdentity {
 
 function fileStore(directory: string, dataPath: string): FoundOsd {
   const fromFiles = identityFromFiles(directory);
-  const complete = fromFiles.clusterFsid !== undefined && fromFiles.whoami !== undefined && fromFiles.osdFsid !== undefined;
+  const complete =
+    fromFiles.clusterFsid !== undefined &&
+    fromFiles.whoami !== undefined &&
+    fromFiles.osdFsid !== undefined;
   const identity = complete ? fromFiles : { ...identityFromSuperblock(dataPath), ...fromFiles };
   return { location: { kind: 'filestore', path: directory, dataPath }, identity };
 }
@@ -156,7 +159,10 @@ function detectDirectory(directory: string, depth: number): Findings {
   for (const name of names.sort()) {
     const below = path.join(directory, name);
     if (!isDirectory(below)) continue;
-    addTo(found, detectTolerant(below, () => detectDirectory(below, depth + 1)));
+    addTo(
+      found,
+      detectTolerant(below, () => detectDirectory(below, depth + 1)),
+    );
   }
   return found;
 }

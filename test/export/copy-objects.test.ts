@@ -55,7 +55,8 @@ function opened(
     },
     nextData(from, to) {
       for (const [start, end] of ranges) {
-        if (end > from && start < to) return [Math.max(start, from), Math.min(end, to)];
+        if (from < to && end > from && start < to)
+          return [Math.max(start, from), Math.min(end, to)];
       }
       return undefined;
     },
@@ -65,6 +66,8 @@ function opened(
 
 const job = (name: string, pieces: number[], rest: Partial<CopyJob> = {}): CopyJob => ({
   ref: { id: { name: Buffer.from(name) } } as unknown as ObjectRef,
+  ec: undefined,
+  examine: false,
   size: undefined,
   digest: undefined,
   pieces,
@@ -214,6 +217,24 @@ describe('copyObjects', () => {
       { ok: true, read: 9, written: 9 },
     ]);
     expect(text(out.subarray(3 * MIB))).toBe('123456789');
+  });
+
+  it('ends where a store has data behind the piece, even if it says so of nothing', () => {
+    const { store } = storeOf({ a: nine });
+    let calls = 0;
+    const careless = {
+      open(ref: ObjectRef): OpenObject {
+        const nextData = (from: number, to: number): [number, number] => {
+          if (calls++ > 100) throw new Error('asked without end');
+          return [from, to];
+        };
+        return { ...store.open(ref), nextData };
+      },
+    } as unknown as ObjectStoreReader;
+    const target = { kind: 'memory', buffer: new SharedArrayBuffer(4), base: 0 } as const;
+    expect(copyObjects(careless, [job('a', [0, 4, 0])], target)).toEqual([
+      { ok: true, read: 4, written: 4 },
+    ]);
   });
 
   it('does not take a read that ends early for the end of the object', () => {

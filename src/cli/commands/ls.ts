@@ -1,7 +1,8 @@
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { notFoundError, usageError } from '../../errors/salvage-error.ts';
-import type { Image } from '../../image/image.ts';
+import picomatch from 'picomatch';
+import { type Image, imageSpecText } from '../../image/image.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import type { Registry } from '../main.ts';
 import { addCommonOptions, addSourceOptions, type CommonOptions, type SourceOptions } from '../options.ts';
@@ -15,9 +16,13 @@ interface LsOptions extends CommonOptions, SourceOptions {
   where?: string;
 }
 
-/** The images of `POOL[/NAMESPACE]`; without a pool, those of all pools and namespaces. */
+/** The images of `POOL[/NAMESPACE]`, or whose spec a glob matches; without either, all there are. */
 function select(source: Source, where: string | undefined): Image[] {
   if (where === undefined) return source.images;
+  if (/[*?[{]/.test(where)) {
+    const matches = picomatch(where, { dot: true });
+    return source.images.filter((image) => matches(imageSpecText(image)));
+  }
   const [pool, namespace, ...rest] = where.split('/');
   if (rest.length > 0 || pool === '') throw usageError(`"${where}" is not POOL[/NAMESPACE]`);
   const known = source.clusters.filter((cluster) => cluster.poolId(pool!) !== undefined);
@@ -66,7 +71,7 @@ export function registerLs({ program, run }: Registry): void {
     .command('ls')
     .alias('list')
     .description('list images')
-    .argument('[pool[/namespace]]', 'only those of this pool, or of this namespace of it')
+    .argument('[pool[/namespace]|glob]', "those of a pool or namespace, or matching a glob: 'volumes/volume-*'")
     .option('-l, --long', 'sizes, parents and snapshots too');
   addCommonOptions(addSourceOptions(command)).action((where: string | undefined, options: LsOptions) =>
     run(ls, where === undefined ? options : { ...options, where }),

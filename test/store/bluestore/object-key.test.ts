@@ -42,7 +42,11 @@ describe('object key', () => {
     const end = hex('fffffffffffffffe ffffffffffffffff 6f');
     const key = Buffer.concat([hex('7f 8000000000000002 28f3b5a7'), Buffer.from(stored), end]);
     const object = decodeObjectKey(key);
-    expect([object.namespace, object.key, object.name].map(text)).toEqual([namespace, locator, name]);
+    expect([object.namespace, object.key, object.name].map(text)).toEqual([
+      namespace,
+      locator,
+      name,
+    ]);
     expect(encodeObjectKey(object)).toEqual(key);
   });
 

@@ -1,0 +1,239 @@
+import { ByteReader } from '../../../bytes/byte-reader.ts';
+import { binaryKeyBytes } from '../../../bytes/names.ts';
+import { type Ghobject, META_POOL, readGhobject } from '../../../ceph/hobject.ts';
+import { parseColl } from '../../../ceph/pg.ts';
+import { isRelevant } from '../../relevant-objects.ts';
+import { formatFileName, parseFileName } from '../object-filename.ts';
+import type { BaseFile, BaseFiles, CollectionGuards } from './base-files.ts';
+import { type JournalOp, OP } from './op-codes.ts';
+import { isDone, type Position } from './position.ts';
+
+/**
+ * The ops of a journal by object: what it takes to tell, when an object is asked for, what it has
+ * become. Reading the journal touches no object's file.
+ */
+
+/** One op on an object, and the ops before it. A clone's source is remembered as it was then. */
+export interface OpNode extends Position {
+  previous: OpNode | undefined;
+  code: number;
+  offset: number;
+  length: number;
+  destOffset: number;
+  /** position and length of the argument in the journal */
+  at: number;
+  size: number;
+  /** source of a clone or move; where it went for `GONE` */
+  other: ObjectLog | undefined;
+  otherNode: OpNode | undefined;
+}
+
+/** Instead of a code: the object was moved to `other`. */
+export const GONE = -1;
+
+export interface ObjectLog {
+  collection: CollectionLog;
+  object: Ghobject;
+  /** file name in full, one char per byte */
+  name: string;
+  last: OpNode | undefined;
+  /** its file, once looked for */
+  base: BaseFile | undefined | 'unknown';
+}
+
+export interface CollectionLog {
+  name: string;
+  guards: CollectionGuards;
+  /** by file name */
+  objects: Map<string, ObjectLog>;
+  hashes: Set<number>;
+  /** hash bits, where the journal sets them */
+  bits: number | undefined;
+}
+
+const ON_OBJECT = new Set<number>([
+  ...[OP.create, OP.touch, OP.write, OP.zero, OP.truncate, OP.remove],
+  ...[OP.setattr, OP.setattrs, OP.rmattr, OP.rmattrs],
+  ...[OP.omapClear, OP.omapSetKeys, OP.omapRmKeys, OP.omapRmKeyRange],
+]);
+
+/** A collection's name as a directory below the data path; undefined for what has no objects of use. */
+function directoryOf(coll: string, object: Ghobject | undefined): string | undefined {
+  const parsed = parseColl(coll);
+  if (parsed.kind === 'other') return undefined;
+  // Objects being received carry a negative pool and lie beside the PG.
+  const temporary = parsed.kind === 'pg' && object !== undefined && object.pool <= META_POOL;
+  return temporary ? coll.replace(/_head$/, '_TEMP') : coll;
+}
+
+export class OpLogs {
+  readonly collections = new Map<string, CollectionLog>();
+  readonly #files: BaseFiles;
+  /** by collection and encoded object; dropped when all is read */
+  #byEncoding = new Map<string, ObjectLog | undefined>();
+  #position: Position = { seq: 0, transaction: 0, op: 0 };
+
+  constructor(files: BaseFiles) {
+    this.#files = files;
+  }
+
+  collection(name: string): CollectionLog {
+    let found = this.collections.get(name);
+    if (found === undefined) {
+      const guards = this.#files.guards(name);
+      found = { name, guards, objects: new Map(), hashes: new Set(), bits: undefined };
+      this.collections.set(name, found);
+    }
+    return found;
+  }
+
+  #log(collection: CollectionLog, object: Ghobject): ObjectLog {
+    const name = formatFileName(object).toString('latin1');
+    let log = collection.objects.get(name);
+    if (log === undefined) {
+      log = { collection, object, name, last: undefined, base: 'unknown' };
+      collection.objects.set(name, log);
+      collection.hashes.add(object.hash);
+    }
+    return log;
+  }
+
+  /** The log of an op's object; undefined for objects that no recovery needs. @throws CORRUPT */
+  #logOf(coll: string, encoded: string): ObjectLog | undefined {
+    const key = `${coll}/${encoded}`;
+    if (this.#byEncoding.has(key)) return this.#byEncoding.get(key);
+    const object = readGhobject(new ByteReader(binaryKeyBytes(encoded), 'ghobject_t'));
+    const directory = directoryOf(coll, object);
+    const wanted = directory !== undefined && (directory !== 'meta' || isRelevant(object));
+    const log = wanted ? this.#log(this.collection(directory), object) : undefined;
+    this.#byEncoding.set(key, log);
+    return log;
+  }
+
+  #append(log: ObjectLog, op: Partial<OpNode> & { code: number }): void {
+    log.last = {
+      ...{ seq: this.#position.seq, transaction: this.#position.transaction, op: this.#position.op },
+      ...{ previous: log.last, code: op.code, offset: op.offset ?? 0, length: op.length ?? 0 },
+      ...{ destOffset: op.destOffset ?? 0, at: op.at ?? 0, size: op.size ?? 0 },
+      ...{ other: op.other, otherNode: op.otherNode },
+    };
+  }
+
+  #isDone({ guards }: CollectionLog): boolean {
+    return guards.objects !== undefined && isDone(guards.objects, this.#position);
+  }
+
+  /** Takes the next op. @throws CORRUPT when it names no object */
+  apply(op: JournalOp, position: Position): void {
+    this.#position = position;
+    if (ON_OBJECT.has(op.code)) return this.#onObject(op);
+    switch (op.code) {
+      case OP.clone:
+      case OP.cloneRange:
+      case OP.cloneRange2:
+        return this.#clone(op);
+      case OP.collAdd:
+        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.object));
+      case OP.collMoveRename:
+        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.destObject));
+      case OP.tryRename:
+        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.coll, op.destObject));
+      case OP.mkcoll:
+      case OP.collSetBits:
+        return this.#setBits(op);
+      case OP.splitCollection2:
+        return this.#split(op);
+      case OP.mergeCollection:
+        return this.#merge(op);
+      default:
+        // Hints, attributes of collections (which nobody reads), and the second half of a move.
+        return undefined;
+    }
+  }
+
+  #onObject(op: JournalOp): void {
+    const log = this.#logOf(op.coll, op.object);
+    if (log === undefined || this.#isDone(log.collection)) return;
+    const { at, length: size } = op.argument;
+    // The data counts, not what the op says of its length.
+    const length = op.code === OP.write ? size : op.length;
+    this.#append(log, { code: op.code, offset: op.offset, length, at, size });
+  }
+
+  #clone(op: JournalOp): void {
+    const source = this.#logOf(op.coll, op.object);
+    const target = this.#logOf(op.coll, op.destObject);
+    if (source === undefined || target === undefined || source === target) return;
+    if (this.#isDone(target.collection)) return;
+    const code = op.code === OP.clone ? OP.clone : OP.cloneRange2;
+    const destOffset = op.code === OP.cloneRange ? op.offset : op.destOffset;
+    const { offset, length } = op;
+    this.#append(target, { code, offset, length, destOffset, other: source, otherNode: source.last });
+  }
+
+  #move(source: ObjectLog | undefined, target: ObjectLog | undefined): void {
+    if (source === undefined || target === undefined || source === target) return;
+    if (this.#isDone(source.collection) || this.#isDone(target.collection)) return;
+    const before = source.last;
+    this.#append(target, { code: OP.collMoveRename, other: source, otherNode: before });
+    this.#append(source, { code: GONE, other: target });
+  }
+
+  #setBits({ coll, bits }: JournalOp): void {
+    const name = directoryOf(coll, undefined);
+    if (name === undefined) return;
+    const collection = this.collection(name);
+    if (!isDone(collection.guards.own, this.#position) && bits > 0) collection.bits = bits;
+  }
+
+  /** Both ends of a split or merge, undefined where it is done already. */
+  #ends({ coll, destColl }: JournalOp): { from: CollectionLog; to: CollectionLog } | undefined {
+    const names = [directoryOf(coll, undefined), directoryOf(destColl, undefined)];
+    if (names[0] === undefined || names[1] === undefined || names[0] === names[1]) return undefined;
+    const [from, to] = [this.collection(names[0]), this.collection(names[1])];
+    const done = [from, to].some(({ guards }) => isDone(guards.own, this.#position));
+    return done ? undefined : { from, to };
+  }
+
+  #split(op: JournalOp): void {
+    const ends = this.#ends(op);
+    if (ends === undefined) return;
+    const mask = op.bits >= 32 ? 0xffffffff : 2 ** op.bits - 1;
+    this.#moveAll(ends, (hash) => (hash & mask) >>> 0 === op.remainder);
+    ends.from.bits = op.bits;
+    ends.to.bits = op.bits;
+  }
+
+  #merge(op: JournalOp): void {
+    const ends = this.#ends(op);
+    if (ends === undefined) return;
+    this.#moveAll(ends, () => true);
+    ends.to.bits = op.bits;
+  }
+
+  /** Rare, and the one thing for which a collection is listed. */
+  #moveAll({ from, to }: { from: CollectionLog; to: CollectionLog }, wanted: (hash: number) => boolean) {
+    for (const name of from.guards.exists ? this.#files.list(from.name) : []) {
+      const object = objectOfFile(name);
+      if (object !== undefined && wanted(object.hash)) this.#log(from, object);
+    }
+    for (const log of [...from.objects.values()]) {
+      if (wanted(log.object.hash)) this.#move(log, this.#log(to, log.object));
+    }
+  }
+
+  /** To be called when all ops are taken. */
+  finish(): void {
+    this.#byEncoding = new Map();
+  }
+}
+
+/** The object of a file in the current name format; older ones no running OSD has left. */
+function objectOfFile(name: string): Ghobject | undefined {
+  try {
+    const { pool, ...parsed } = parseFileName(Buffer.from(name, 'latin1'));
+    return pool === undefined ? undefined : { ...parsed, pool, max: false };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,231 @@
+import { describe, expect, it } from 'vitest';
+import { reverseBits32 } from '../../../src/ceph/hobject.ts';
+import type { Damage } from '../../../src/errors/damage.ts';
+import { compareKeys } from '../../../src/kv/key-order.ts';
+import type { KvStore } from '../../../src/kv/kv-store.ts';
+import {
+  collectionRange,
+  decodeCnodeBits,
+  readCollections,
+} from '../../../src/store/bluestore/collections.ts';
+import { DataObjectKeyParser } from '../../../src/store/bluestore/data-object-key.ts';
+import { decodeObjectKey, encodeObjectKey } from '../../../src/store/bluestore/object-key.ts';
+import { omapEntries, omapPlace } from '../../../src/store/bluestore/omap.ts';
+import type { Onode } from '../../../src/store/bluestore/onode.ts';
+import { PrefixedKv } from '../../../src/store/bluestore/prefixed-kv.ts';
+import { DataObjectNameParser } from '../../../src/store/filestore/fast-filename.ts';
+import { formatFileName } from '../../../src/store/filestore/object-filename.ts';
+import { expectTruncationsCorrupt, verdict } from '../../ceph/damage.ts';
+import { hex, patched, u8 } from '../../helpers/hex.ts';
+import { PG_META_KEY, RBD_ID_KEY, SHARD_KEY, SPANNING_KEY } from './samples.ts';
+
+/** A database of column families in memory. */
+function database(families: Record<string, Record<string, string>>): PrefixedKv {
+  const kv: KvStore = {
+    families: Object.keys(families),
+    get: (key, family = 'default') => {
+      const value = families[family]![Buffer.from(key).toString('latin1')];
+      return value === undefined ? undefined : Buffer.from(value, 'latin1');
+    },
+    *iterate({ from, to } = {}, family = 'default') {
+      const entries = Object.entries(families[family]!).map(([key, value]) => ({
+        key: Buffer.from(key, 'latin1'),
+        value: Buffer.from(value, 'latin1'),
+      }));
+      for (const entry of entries.sort((a, b) => compareKeys(a.key, b.key))) {
+        if (from !== undefined && compareKeys(entry.key, from) < 0) continue;
+        if (to !== undefined && compareKeys(entry.key, to) >= 0) return;
+        yield entry;
+      }
+    },
+    close: () => {},
+  };
+  return new PrefixedKv(kv, 'test');
+}
+
+const texts = (entries: Iterable<{ key: Uint8Array; value: Uint8Array }>) =>
+  [...entries].map(({ key, value }) => `${Buffer.from(key)}=${Buffer.from(value)}`);
+
+describe('a prefix of the database', () => {
+  const kv = database({
+    default: { 'L\0z': 'other', 'O\0b': 'old', 'O\0e': '5', 'P\0a': 'other' },
+    'O-0': { a: '1', d: '4' },
+    'O-1': { b: 'new', c: '3' },
+    OO: { a: 'other' },
+  });
+
+  it('is merged from all its families and the default one, in key order', () => {
+    expect(texts(kv.iterate('O'))).toEqual(['a=1', 'b=new', 'c=3', 'd=4', 'e=5']);
+  });
+
+  it('can be read from and up to a key', () => {
+    const range = { from: Buffer.from('b'), to: Buffer.from('e') };
+    expect(texts(kv.iterate('O', range))).toEqual(['b=new', 'c=3', 'd=4']);
+  });
+
+  it('gives the value of a key wherever that is', () => {
+    expect(kv.get('O', Buffer.from('e'))).toEqual(Buffer.from('5'));
+    expect(kv.get('O', Buffer.from('b'))).toEqual(Buffer.from('new'));
+    expect(kv.get('O', Buffer.from('z'))).toBeUndefined();
+  });
+});
+
+describe('collections', () => {
+  it('decodes the bits of a real entry, and refuses more than a hash has', () => {
+    const entry = hex('01 01 04000000 03000000');
+    expect(decodeCnodeBits(entry)).toBe(3);
+    expect(verdict(decodeCnodeBits, patched(entry, 6, u8(33)))).toBe('CORRUPT');
+    expectTruncationsCorrupt(decodeCnodeBits, entry);
+  });
+
+  const isIn = (key: Uint8Array, name: string, bits: number) => {
+    const range = collectionRange(name, bits)!;
+    return compareKeys(range.from, key) <= 0 && compareKeys(key, range.to) < 0;
+  };
+
+  it.each([RBD_ID_KEY, SPANNING_KEY, SHARD_KEY.subarray(0, -5)])(
+    'an object is in the one whose seed its hash ends in',
+    (key) => {
+      const { hash, pool } = decodeObjectKey(key);
+      for (const bits of [0, 1, 3, 4]) {
+        const seed = hash % 2 ** bits;
+        expect(isIn(key, `${pool}.${seed.toString(16)}_head`, bits)).toBe(true);
+        const other = (seed + 1) % 2 ** bits;
+        if (bits > 0) expect(isIn(key, `${pool}.${other.toString(16)}_head`, bits)).toBe(false);
+        expect(isIn(key, `${pool + 1}.${seed.toString(16)}_head`, bits)).toBe(false);
+        expect(isIn(key, `${pool}.${seed.toString(16)}s1_head`, bits)).toBe(false);
+      }
+    },
+  );
+
+  it('the last of a pool ends before the next pool', () => {
+    const id = { ...decodeObjectKey(PG_META_KEY), hash: 0xffffffff };
+    expect(isIn(encodeObjectKey(id), '1.7_head', 3)).toBe(true);
+    expect(isIn(encodeObjectKey({ ...id, pool: 2, hash: 0 }), '1.7_head', 3)).toBe(false);
+  });
+
+  it('are listed in the order of their keys; what makes no sense is reported', () => {
+    const bits = (n: number) =>
+      Buffer.from(hex(`01010400000${n}0000000`.slice(0, 12))).toString('latin1') +
+      String.fromCharCode(n, 0, 0, 0);
+    const damage: Damage[] = [];
+    const kv = database({
+      default: {
+        'C\x002.1_head': bits(2),
+        'C\x002.2_head': bits(2),
+        'C\x002.0_head': bits(2),
+        'C\x002.0_TEMP': bits(2),
+        'C\x00meta': bits(0),
+        'C\x002.3_head': 'x',
+      },
+    });
+    const names = readCollections(kv, (found) => damage.push(found)).map(({ name }) => name);
+    // 0, 2 (bits 01 reversed), 1
+    expect(names).toEqual(['meta', '2.0_head', '2.2_head', '2.1_head']);
+    expect(damage[0]!.reason).toContain('collection 2.3_head');
+  });
+});
+
+describe('keys of data objects', () => {
+  const parser = new DataObjectKeyParser();
+
+  /** The same object as FileStore names it, taken apart by FileStore's parser. */
+  function asFileStore(key: Uint8Array) {
+    const name = formatFileName(decodeObjectKey(key));
+    const other = new DataObjectNameParser();
+    if (!other.parse(name, 0, name.length)) return undefined;
+    const { objectNo, snap, hash, prefixEnd, tailStart } = other;
+    const prefix = name.toString('latin1', 0, prefixEnd);
+    return { objectNo, snap, hash, prefix, tail: name.toString('latin1', tailStart) };
+  }
+
+  function parsed(key: Uint8Array) {
+    if (!parser.parse(key)) return undefined;
+    const { buffer, objectNo, snap, hash, prefixEnd, tailStart, tailEnd } = parser;
+    const prefix = buffer.toString('latin1', 0, prefixEnd);
+    return { objectNo, snap, hash, prefix, tail: buffer.toString('latin1', tailStart, tailEnd) };
+  }
+
+  const base = decodeObjectKey(SPANNING_KEY);
+  const named = (name: string, over: object = {}) =>
+    encodeObjectKey({ ...base, name: Buffer.from(name), ...over });
+
+  it.each([
+    ['a clone', SPANNING_KEY],
+    ['a head', SHARD_KEY.subarray(0, -5)],
+    ['a shard of an erasure-coded pool', named('rbd_data.5.1f.00000000000000ff', { shard: 3 })],
+    ['a namespace', named('rbd_data.1f.0000000000000000', { namespace: Buffer.from('a_b/c') })],
+    ['format 1', named('rb.0.1234.74b0dc51.000000000001')],
+    ['a high pool', named('rbd_data.1f.0000000000000000', { pool: 0x12345678 })],
+    ['a snapdir', named('rbd_data.1f.0000000000000000', { snap: 0xffffffffffffffffn })],
+  ])('%s is read as FileStore reads its name', (_, key) => {
+    expect(parsed(key)).toBeDefined();
+    expect(parsed(key)).toEqual(asFileStore(key));
+  });
+
+  it.each([
+    ['an object of another kind', RBD_ID_KEY],
+    ['PG metadata', PG_META_KEY],
+    ['an extent map shard', SHARD_KEY],
+    ['a locator key', named('rbd_data.1f.0000000000000000', { key: Buffer.from('k') })],
+    ['an object number that is none', named('rbd_data.1f.000000000000000G')],
+    ['upper-case digits', named('rbd_data.1f.000000000000000A')],
+    ['a temporary object', named('rbd_data.1f.0000000000000000', { pool: -4 })],
+    ['an escaped name', named('rbd_data.#.0000000000000000')],
+    ['no prefix', named('rbd_data.0000000000000000')],
+  ])('%s is left to others', (_, key) => {
+    expect(parser.parse(key)).toBe(false);
+  });
+
+  it('leaves rollback copies of erasure-coded pools to others', () => {
+    const key = Uint8Array.from(SPANNING_KEY);
+    key[key.length - 2] = 0;
+    expect(parser.parse(key)).toBe(false);
+  });
+
+  it('gets over every truncation', () => {
+    for (let n = 0; n < SPANNING_KEY.length; n++) {
+      expect(parser.parse(SPANNING_KEY.subarray(0, n))).toBe(false);
+    }
+  });
+});
+
+describe('omap', () => {
+  const onode = (flags: number): Onode => ({
+    ...{ nid: 0x446n, size: 0, attrs: new Map(), shards: [] },
+    flags,
+  });
+  const id = { ...decodeObjectKey(RBD_ID_KEY), hash: reverseBits32(0x3831950c) };
+
+  it.each([
+    [0x3, 'P', '0000000000000446'],
+    [0xd, 'p', '0000000000000002 3831950c 0000000000000446'],
+    [0x5, 'm', '0000000000000002 0000000000000446'],
+    [0x1, 'M', '0000000000000446'],
+  ])('flags %i are under %s', (flags, prefix, head) => {
+    expect(omapPlace(id, onode(flags))).toEqual({ prefix, head: hex(head) });
+  });
+
+  it('does not exist without the flag', () => {
+    expect(omapPlace(id, onode(0xc))).toBeUndefined();
+  });
+
+  it('of objects in meta has pool 0', () => {
+    const head = hex('0000000000000000 3831950c 0000000000000446');
+    expect(omapPlace({ ...id, pool: -1 }, onode(0xd))).toEqual({ prefix: 'p', head });
+  });
+
+  it("holds the object's keys, without header and end mark", () => {
+    const head = '\0\0\0\0\0\0\x04\x46';
+    const kv = database({
+      P: {
+        [`${head}-`]: 'header',
+        [`${head}.b`]: '2',
+        [`${head}.a`]: '1',
+        [`${head}~`]: '',
+        ['\0\0\0\0\0\0\x04\x47.c']: 'of another',
+      },
+    });
+    expect(texts(omapEntries(kv, omapPlace(id, onode(3))!))).toEqual(['a=1', 'b=2']);
+  });
+});
