@@ -1,6 +1,6 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
-import type { ImageTarget } from '../io/image-sink.ts';
+import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import type { CopyFailure, CopyJob, CopyResult } from './copy-objects.ts';
 import type { LossDetail } from './loss-map.ts';
 import { forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
@@ -108,6 +108,7 @@ async function runRound(
   const byOsd = new Map<CatalogOsd, Attempt[]>();
   for (const attempt of attempts) {
     if (!takeNextCopy(attempt, lanes)) {
+      if (attempt.failed.length > 0) zeroPieces(attempt.plan, target);
       giveUp(attempt, losses);
       continue;
     }
@@ -205,6 +206,16 @@ function finish(
   const reason = lenient ? whyNot(attempt) + older : plan.doubt;
   if (reason === undefined) return;
   forEachPiece(plan.pieces, (at, n) => losses.doubtful.add(at, n, plan.object, reason, detailOf(plan)));
+}
+
+/** What is reported lost reads as zeros, whatever a copy left there before it failed. */
+function zeroPieces(plan: ObjectPlan, target: ImageTarget): void {
+  const sink = openSink(target);
+  try {
+    forEachPiece(plan.pieces, (offset, length) => sink.zero(offset, length));
+  } finally {
+    sink.close();
+  }
 }
 
 function giveUp(attempt: Attempt, losses: Losses): void {

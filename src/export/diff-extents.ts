@@ -1,10 +1,12 @@
+import type { ReplayedJournal } from '../image/image-journal.ts';
 import type { Layer } from '../image/layer.ts';
+import type { ImageTarget } from '../io/image-sink.ts';
 import type { Progress } from '../io/ports.ts';
 import { blockRuns, type DiffRun, type DiffSegment } from './block-runs.ts';
 import { changedPlans, rangesOf } from './changed-plans.ts';
 import type { CopyTotals, Verify } from './copy-plans.ts';
 import { copyPlanned } from './copy-range.ts';
-import { rangeBytes } from './export-image.ts';
+import { rangeBytes, replayJournal } from './export-image.ts';
 import { intersection, subtract, union } from './intervals.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
 import { type ImageRange, type Losses, type ObjectPlan, planRanges } from './plan.ts';
@@ -14,6 +16,8 @@ export interface DiffRequest {
   /** undefined: a full diff, from an image that reads as zeros */
   from: Layer | undefined;
   to: Layer;
+  /** writes of the image's journal, where `to` is its head */
+  journal: ReplayedJournal | undefined;
   /** tell of whole objects, whether or not their bytes differ */
   wholeObject: boolean;
   lanes: ReadLanes;
@@ -63,30 +67,37 @@ class RangeDiff {
     return planRanges(layer, [{ offset, length: inside }], this.#request.lanes.readAttrs, losses);
   }
 
-  async #copy(plans: readonly ObjectPlan[], losses: Losses): Promise<Buffer> {
+  async #copy(plans: readonly ObjectPlan[], losses: Losses): Promise<ImageTarget & { kind: 'memory' }> {
     const { lanes, verify, totals } = this.#request;
     const { offset: base, length } = this.#range;
-    const buffer = new SharedArrayBuffer(length);
-    const copied = await copyPlanned(plans, lanes, { kind: 'memory', buffer, base }, verify, losses);
+    const target = { kind: 'memory' as const, buffer: new SharedArrayBuffer(length), base };
+    const copied = await copyPlanned(plans, lanes, target, verify, losses);
     totals.read += copied.read;
     totals.objects += copied.objects;
-    return Buffer.from(buffer);
+    return target;
   }
 
   async runs(): Promise<DiffRun[]> {
-    const { from, to, wholeObject } = this.#request;
+    const { from, to, journal, wholeObject } = this.#request;
     const before = await this.#plan(from, this.#from);
     const planned = await this.#plan(to, this.#to);
     const changed = changedPlans(before, planned, this.#to.doubtful);
     const candidates = union(rangesOf(changed.from), rangesOf(changed.to));
-    const isOpen = candidates.length > 0 || !this.#from.lost.isEmpty || !this.#from.doubtful.isEmpty;
-    const bytes = isOpen ? await this.#copy(changed.to, this.#to) : Buffer.alloc(0);
+    const journaled = intersection(journal?.writes ?? [], [this.#range]);
+    const unsettled = [...rangesIn(this.#from), ...intersection(journal?.doubtful ?? [], [this.#range])];
+    if (candidates.length + journaled.length + unsettled.length === 0) {
+      this.#report([]);
+      return [];
+    }
+    const target = await this.#copy(changed.to, this.#to);
+    replayJournal({ journal, layer: to }, this.#range, target, this.#to);
     const old = changed.from.length > 0 ? await this.#copy(changed.from, this.#from) : undefined;
     // Zeros stand for what is lost: only where `to` is known can it replace what `from` may have been.
     const unsure = subtract(rangesIn(this.#from), rangesIn(this.#to));
-    const all = wholeObject ? union(unsure, candidates) : unsure;
-    this.#report(union(candidates, unsure));
-    return blockRuns({ from: old, to: bytes, base: this.#range.offset }, segmentsOf(candidates, all));
+    const all = union(unsure, journaled, wholeObject ? candidates : []);
+    this.#report(union(candidates, all));
+    const bytes = { from: old && Buffer.from(old.buffer), to: Buffer.from(target.buffer) };
+    return blockRuns({ ...bytes, base: this.#range.offset }, segmentsOf(candidates, all));
   }
 
   #report(changed: readonly ImageRange[]): void {

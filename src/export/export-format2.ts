@@ -1,5 +1,6 @@
 import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import type { Image } from '../image/image.ts';
+import type { ReplayedJournal } from '../image/image-journal.ts';
 import { buildLayer, type Layer, layerAt } from '../image/layer.ts';
 import type { Progress } from '../io/ports.ts';
 import { imageDiffsHeader, imageRecords } from '../rbd/diff-stream.ts';
@@ -44,6 +45,8 @@ export interface Format2Request {
   /** overrides the head's size */
   size: number | undefined;
   noParent: boolean;
+  /** writes of the image's journal, which the head alone has */
+  journal: ReplayedJournal | undefined;
   lanes: ReadLanes;
   verify: Verify;
   progress: Progress;
@@ -73,7 +76,7 @@ function headOf({ header }: Image, diffs: number): Uint8Array {
  * oldest snapshot, one from each snapshot to the next, and one to the head.
  */
 export async function exportFormat2(request: Format2Request): Promise<Format2Outcome> {
-  const { image, size, noParent, lanes, verify, progress, signal, writer } = request;
+  const { image, size, noParent, journal, lanes, verify, progress, signal, writer } = request;
   const head = buildLayer(image, undefined, { noParent, ...(size === undefined ? {} : { size }) });
   const snapshots = image.header.snapshots.filter(isExported);
   const layers = [...snapshots.map((s) => layerAt(head, s, noParent)), head];
@@ -86,6 +89,7 @@ export async function exportFormat2(request: Format2Request): Promise<Format2Out
     const before = outcome.layers[i - 1];
     const changes = diffRuns({
       ...{ from: before?.layer, to, wholeObject: false, lanes, verify, progress, signal, losses },
+      journal: to === head ? journal : undefined,
       totals: outcome,
       ...(before === undefined ? {} : { inherited: before }),
     });

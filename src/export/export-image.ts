@@ -49,6 +49,34 @@ export function rangeBytes(layer: Layer, wanted: number): number {
   return period > wanted ? wanted : limit - (limit % period);
 }
 
+/** Lays the journal's writes over a range of the image, in their order. */
+export function replayJournal(
+  { journal, layer }: Pick<ExportContext, 'journal' | 'layer'>,
+  { offset, length }: ImageRange,
+  target: ImageTarget,
+  losses: Losses,
+): void {
+  if (journal === undefined) return;
+  const end = offset + length;
+  const clip = ({ offset: at, length: n }: ImageRange): ImageRange => {
+    const from = Math.max(at, offset);
+    return { offset: from, length: Math.min(at + n, end) - from };
+  };
+  const sink = openSink(target);
+  try {
+    for (const write of journal.writes) {
+      const { offset: from, length: n } = clip(write);
+      if (n > 0) writeJournalPiece(sink, write, from, n);
+    }
+  } finally {
+    sink.close();
+  }
+  for (const range of journal.doubtful) {
+    const { offset: from, length: n } = clip(range);
+    losses.doubtful.add(from, n, imageSpecText(layer.image), range.reason);
+  }
+}
+
 class Exporter {
   readonly #context: ExportContext;
   readonly #losses: Losses = { lost: new LossMap(), doubtful: new LossMap() };
@@ -63,35 +91,11 @@ class Exporter {
     const ranges = [{ offset, length }];
     const copied = await copyRanges(layer, ranges, lanes, target, verify, this.#losses);
     const { read, written, objects } = copied;
-    this.#replay(offset, length, target);
+    replayJournal(this.#context, { offset, length }, target, this.#losses);
     this.#totals.read += read;
     this.#totals.written += written;
     this.#totals.objects += objects;
     progress.advance(length);
-  }
-
-  /** Lays the journal's writes over a range, in their order. */
-  #replay(offset: number, length: number, target: ImageTarget): void {
-    const { journal } = this.#context;
-    if (journal === undefined) return;
-    const end = offset + length;
-    const clip = ({ offset: at, length: n }: ImageRange): ImageRange => {
-      const from = Math.max(at, offset);
-      return { offset: from, length: Math.min(at + n, end) - from };
-    };
-    const sink = openSink(target);
-    try {
-      for (const write of journal.writes) {
-        const { offset: from, length: n } = clip(write);
-        if (n > 0) writeJournalPiece(sink, write, from, n);
-      }
-    } finally {
-      sink.close();
-    }
-    for (const range of journal.doubtful) {
-      const { offset: from, length: n } = clip(range);
-      this.#losses.doubtful.add(from, n, imageSpecText(this.#context.layer.image), range.reason);
-    }
   }
 
   async check(offset: number, length: number, read: boolean): Promise<void> {

@@ -52,7 +52,15 @@ function layerOf(name: string, parts: LayerParts = {}): Layer {
 }
 
 const present: Resolution = {
-  ...{ state: 'present', copies: [], lastResort: [], erasure: undefined, unexamined: false, size: 4096, digest: 7 },
+  ...{
+    state: 'present',
+    copies: [],
+    lastResort: [],
+    erasure: undefined,
+    unexamined: false,
+    size: 4096,
+    digest: 7,
+  },
   ...{ version: "1'2", doubt: undefined },
 } as Resolution;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { NOSNAP } from '../../src/ceph/encoding.ts';
+import type { SnapSet } from '../../src/ceph/snapset.ts';
 import { splitPieces } from '../../src/export/plan.ts';
 import { nextNewer } from '../../src/image/clone-rule.ts';
-import type { SnapSet } from '../../src/ceph/snapset.ts';
-import { NOSNAP } from '../../src/ceph/encoding.ts';
 
 describe('splitPieces', () => {
   it('keeps what the overlap covers, loses the rest, and leaves out what is beyond the end', () => {

@@ -25,8 +25,13 @@ beforeEach(() => {
 });
 const at = (name: string) => path.join(directory, name);
 
-const request = { size: 10_000, force: false, sources: [] as string[], need: undefined };
-const open = (dest: string, rest: Partial<typeof request> & { need?: number } = {}) =>
+const request = {
+  size: 10_000,
+  force: false,
+  sources: [] as string[],
+  need: undefined as number | undefined,
+};
+const open = (dest: string, rest: Partial<typeof request> = {}) =>
   openDestination({ ...request, dest, ...rest });
 const failure = (code: string, message: RegExp) =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
