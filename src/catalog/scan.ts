@@ -4,6 +4,8 @@ import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { realPath } from '../io/file-source.ts';
 import type { DeviceLanes, Progress, TaskRunner } from '../io/ports.ts';
 import type { FoundOsd } from '../store/detect.ts';
+import { journalText } from '../store/filestore/journal/summary.ts';
+import type { JournalSurvey } from '../store/filestore/journal/survey.ts';
 import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-store.ts';
 import { type ScanShare, scanShares, shareCovers } from '../store/scan-store.ts';
 import { Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
@@ -34,6 +36,8 @@ export interface OsdScanSummary {
   others: number;
   damage: OsdEnd['damage'];
   damageCount: number;
+  /** what the journal of a FileStore was good for */
+  journal?: string;
   /** set when the OSD could not be scanned at all */
   error?: string;
 }
@@ -78,12 +82,13 @@ export class CatalogScan {
   async #scanOsd(osd: FoundOsd, key: string, known: CatalogOsd | undefined): Promise<OsdScanSummary> {
     const name = osdName(osd.identity, osd.location.path);
     const run = new OsdScan(known);
-    this.#append(RECORD.osdBegin, pack({ key, ...osd, at: Date.now() }));
     const damage = new DamageLog();
+    const location = await this.#withJournal(osd.location, damage);
+    this.#append(RECORD.osdBegin, pack({ key, ...osd, location, at: Date.now() }));
     let error: string | undefined;
     try {
-      await this.#scanObjects(osd.location, key, run, damage);
-      await this.#readMetadata(osd.location, key, run, damage);
+      await this.#scanObjects(location, key, run, damage);
+      await this.#readMetadata(location, key, run, damage);
     } catch (failure) {
       if (!isSourceFault(failure)) throw failure;
       error = errorText(failure);
@@ -96,12 +101,25 @@ export class CatalogScan {
     this.#catalog.log.storage.sync();
     this.#append(RECORD.osdEnd, pack(end));
     const { objects, others } = run.totals();
-    const summary = { key, name, objects, others, damage: damage.kept, damageCount: damage.count };
+    const summary: OsdScanSummary = {
+      ...{ key, name, objects, others, damage: damage.kept, damageCount: damage.count },
+      ...(location.replay === undefined ? {} : { journal: journalText(location.replay) }),
+    };
     return error === undefined ? summary : { ...summary, error };
   }
 
+  /** The location with what its journal is good for: from there on all readers replay it. */
+  async #withJournal(location: OsdLocation, damage: DamageLog): Promise<OsdLocation> {
+    if (location.kind !== 'filestore') return location;
+    const survey = await this.#device(location).gate.use(() =>
+      this.#context.runner.run<JournalSurvey>('journal', location),
+    );
+    damage.add({ damage: survey.damage, damageCount: survey.damage.length });
+    return { ...location, replay: survey.replay };
+  }
+
   #device(location: OsdLocation): { gate: Semaphore; readers: number } {
-    const { device, readers } = this.#context.lanes.of(location.path);
+    const { device, readers } = this.#context.lanes.of(location.dataPath);
     let gate = this.#devices.get(device);
     if (gate === undefined) {
       gate = new Semaphore(readers);

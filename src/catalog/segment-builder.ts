@@ -1,6 +1,6 @@
 import { isUnreadable, type ObjectId, type ObjectSink, type UnitStamp } from '../store/object-store.ts';
 import { cephCrc32c } from '../bytes/crc32c.ts';
-import { isCanonicalField } from '../store/filestore/object-filename.ts';
+import { isCanonicalField } from '../store/escaped-field.ts';
 import { packColumn } from './columns.ts';
 import { pack } from './packing.ts';
 import { PrefixTable } from './prefix-table.ts';

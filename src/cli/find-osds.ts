@@ -1,7 +1,7 @@
 import fastGlob from 'fast-glob';
 import { osdKey } from '../catalog/osd-records.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
-import { detectOsds, type FoundOsd } from '../store/detect.ts';
+import { detectAll, type FoundOsd } from '../store/detect.ts';
 
 export interface FoundOsds {
   osds: FoundOsd[];
@@ -20,28 +20,29 @@ function expand(pattern: string): string[] {
 /** Finds the OSDs under paths and globs; the same OSD counts once, whatever it is called. */
 export function findOsds(patterns: readonly string[]): FoundOsds {
   const found: FoundOsds = { osds: [], problems: [], duplicates: [] };
-  const seen = new Map<string, string>();
+  const paths: string[] = [];
   for (const pattern of patterns) {
-    const paths = expand(pattern);
-    if (paths.length === 0) found.problems.push({ path: pattern, reason: 'matches nothing' });
-    for (const path of paths) {
-      const { osds, problems } = detectOsds(path);
-      found.problems.push(...problems);
-      for (const osd of osds) addOnce(found, seen, osd);
-    }
+    const matches = expand(pattern);
+    if (matches.length === 0) found.problems.push({ path: pattern, reason: 'matches nothing' });
+    paths.push(...matches);
   }
+  // All at once: the devices of one BlueStore OSD may come from several paths.
+  const { osds, problems } = detectAll(paths);
+  found.problems.push(...problems);
+  const seen = new Map<string, string>();
+  for (const osd of osds) addOnce(found, seen, osd);
   return found;
 }
 
 function addOnce(found: FoundOsds, seen: Map<string, string>, osd: FoundOsd): void {
   const real = realPath(osd.location.dataPath);
-  const key = osdKey(osd.identity, real);
-  const same = seen.get(key) ?? seen.get(real);
+  // Two OSDs may lie on one disk: only what has no identity of its own is told apart by its path.
+  const keys = [osdKey(osd.identity, real), ...(osd.identity.osdFsid === undefined ? [real] : [])];
+  const same = keys.map((key) => seen.get(key)).find((path) => path !== undefined);
   if (same !== undefined) {
     found.duplicates.push({ path: osd.location.path, same });
     return;
   }
-  seen.set(key, osd.location.path);
-  seen.set(real, osd.location.path);
+  for (const key of [...keys, real]) if (!seen.has(key)) seen.set(key, osd.location.path);
   found.osds.push(osd);
 }

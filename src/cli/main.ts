@@ -7,6 +7,14 @@ import { registerExport } from './commands/export.ts';
 import { registerInfo } from './commands/info.ts';
 import { registerLs } from './commands/ls.ts';
 import { registerScan } from './commands/scan.ts';
+import { registerChildren } from './commands/children.ts';
+import { registerDiff } from './commands/diff.ts';
+import { registerDu } from './commands/du.ts';
+import { registerExportDiff } from './commands/export-diff.ts';
+import { registerNamespaceLs } from './commands/namespace-ls.ts';
+import { registerPoolLs } from './commands/pool-ls.ts';
+import { registerSnapLs } from './commands/snap-ls.ts';
+import { registerTrashLs } from './commands/trash-ls.ts';
 import type { CommonOptions } from './options.ts';
 import { barProgress, silentProgress } from './progress.ts';
 import { VERSION } from './version.ts';
@@ -50,6 +58,23 @@ function explain(error: unknown, streams: Streams): void {
   streams.stderr.write(`rbd-salvage: ${isBug ? 'a bug in rbd-salvage: ' : ''}${text}\n`);
 }
 
+/** In the order of `--help`. */
+const COMMANDS: readonly ((registry: Registry) => void)[] = [
+  registerScan,
+  registerLs,
+  registerInfo,
+  registerExport,
+  registerCheck,
+  registerSnapLs,
+  registerChildren,
+  registerDu,
+  registerDiff,
+  registerExportDiff,
+  registerTrashLs,
+  registerNamespaceLs,
+  registerPoolLs,
+];
+
 /**
  * The whole program.
  * @param argv arguments without node and script
@@ -82,7 +107,7 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
       status = await command(options, context);
     },
   };
-  for (const register of [registerScan, registerLs, registerInfo, registerExport, registerCheck]) register(registry);
+  for (const register of COMMANDS) register(registry);
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {

@@ -7,11 +7,12 @@ import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
-import { type Cluster, clustersOf } from '../image/cluster.ts';
+import type { Cluster } from '../image/cluster.ts';
+import { clustersOf } from '../image/clusters-of.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
 import { examineHeadless } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
-import { detectOsds } from '../store/detect.ts';
+import { detectAll, pathsOf } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { startPool } from '../workers/pool.ts';
 import type { CommandContext } from './context.ts';
@@ -69,7 +70,7 @@ export function requireOsds(patterns: readonly string[], context: CommandContext
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
   const { osds } = requireOsds(options.osd ?? [], context);
   const lanes = deviceLanes(options.jobs);
-  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.path)));
+  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.dataPath)));
   const catalog = new Catalog(memoryStorage());
   try {
     const { progress } = context;
@@ -109,7 +110,7 @@ function openCatalogs(files: readonly string[], allowUnfinished: boolean, contex
 function isStillThere(location: OsdLocation, key: string): boolean {
   if (statOrUndefined(location.dataPath) === undefined) return false;
   try {
-    return detectOsds(location.path).osds.some(
+    return detectAll(pathsOf(location)).osds.some(
       (osd) => osdKey(osd.identity, realPath(osd.location.path)) === key,
     );
   } catch {
@@ -173,7 +174,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
     locations,
     get runner() {
       // Commands that read no object need no threads.
-      runner ??= startPool(threadsFor(opened.lanes, [...locations.values()].map((l) => l.path)));
+      runner ??= startPool(threadsFor(opened.lanes, [...locations.values()].map((l) => l.dataPath)));
       return runner;
     },
     close: async () => {

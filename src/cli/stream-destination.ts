@@ -22,13 +22,20 @@ export async function toDestination<T>(
   write: (writer: OrderedWriter) => Promise<T>,
 ): Promise<T> {
   if (isStream(dest)) {
-    const writer = dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
+    const writer =
+      dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
     const result = await write(writer);
     await writer.close();
     return result;
   }
   const sources = [...[...source.locations.values()].map(({ path }) => path), ...catalog];
-  const destination = openDestination({ dest, size: 0, force: force === true, sources, need: undefined });
+  const destination = openDestination({
+    dest,
+    size: 0,
+    force: force === true,
+    sources,
+    need: undefined,
+  });
   try {
     const writer = deviceWriter(destination.target.path, signal);
     const result = await write(writer);

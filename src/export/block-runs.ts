@@ -1,5 +1,5 @@
-import { HOLE_BYTES } from './zero-runs.ts';
 import type { ImageRange } from './plan.ts';
+import { HOLE_BYTES } from './zero-runs.ts';
 
 /** Image bytes that a diff tells of. */
 export interface DiffRun extends ImageRange {
@@ -48,7 +48,8 @@ export function blockRuns(bytes: DiffBytes, segments: readonly DiffSegment[]): D
   let end = 0;
   const close = () => {
     const run = { offset: base + start, length: end - start };
-    if (state !== 'same') runs.push({ ...run, data: state === 'zero' ? undefined : to.subarray(start, end) });
+    if (state !== 'same')
+      runs.push({ ...run, data: state === 'zero' ? undefined : to.subarray(start, end) });
     state = 'same';
   };
   for (const { offset, length, all } of segments) {

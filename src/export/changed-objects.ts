@@ -1,8 +1,9 @@
+import type { ReplayedJournal } from '../image/image-journal.ts';
 import type { Layer } from '../image/layer.ts';
 import type { AttrsReader } from '../image/object-candidates.ts';
 import { changedPlans, examinePlans, rangesOf } from './changed-plans.ts';
 import { rangeBytes } from './export-image.ts';
-import { subtract } from './intervals.ts';
+import { intersection, subtract, union } from './intervals.ts';
 import { type ImageRange, type Losses, type ObjectPlan, planRanges } from './plan.ts';
 
 /** Image bytes of objects that changed: those that exist now, and those that did. */
@@ -15,6 +16,8 @@ export interface ChangedObjectsRequest {
   /** undefined: everything that exists is a change */
   from: Layer | undefined;
   to: Layer;
+  /** writes of the image's journal, where `to` is its head and they are to count */
+  journal?: ReplayedJournal | undefined;
   reader: AttrsReader;
   losses: Losses;
   signal?: AbortSignal;
@@ -26,8 +29,23 @@ const RANGE = 256 << 20;
 /** A full diff tells of data only: an object without any hides its parent, but holds none. */
 const holdsData = ({ size }: ObjectPlan): boolean => size !== 0;
 
+/** What the journal's writes make of it, in their order. */
+function withJournal(
+  changes: ChangedObjects,
+  journal: ReplayedJournal | undefined,
+  range: ImageRange,
+): ChangedObjects {
+  let { data, zero } = changes;
+  for (const write of journal?.writes ?? []) {
+    const part = intersection([write], [range]);
+    if (write.data === undefined) [data, zero] = [subtract(data, part), union(zero, part)];
+    else [data, zero] = [union(data, part), subtract(zero, part)];
+  }
+  return { data, zero };
+}
+
 async function ofRange(
-  { from, to, reader, losses }: ChangedObjectsRequest,
+  { from, to, journal, reader, losses }: ChangedObjectsRequest,
   range: ImageRange,
 ): Promise<ChangedObjects> {
   const { doubtful } = losses;
@@ -43,7 +61,8 @@ async function ofRange(
   // What shows through a whiteout may be what was there before.
   const changed = changedPlans(planned.from, known, doubtful);
   const data = rangesOf(from === undefined ? changed.to.filter(holdsData) : changed.to);
-  return { data, zero: subtract(rangesOf(changed.from), data) };
+  const zero = subtract(rangesOf(changed.from), data);
+  return withJournal({ data, zero }, journal, range);
 }
 
 /**

@@ -49,7 +49,8 @@ export function changedPlans(
 /** The image ranges that plans fill, sorted and joined. */
 export function rangesOf(plans: readonly ObjectPlan[]): ImageRange[] {
   const ranges: ImageRange[] = [];
-  for (const { pieces } of plans) forEachPiece(pieces, (offset, length) => ranges.push({ offset, length }));
+  for (const { pieces } of plans)
+    forEachPiece(pieces, (offset, length) => ranges.push({ offset, length }));
   return union(ranges);
 }
 
@@ -64,7 +65,10 @@ export async function examinePlans(
 ): Promise<ObjectPlan[]> {
   const open = plans.filter((plan) => plan.unexamined);
   if (open.length === 0) return [...plans];
-  const attrs = await reader(open.map(({ copies }) => copies[0]!), false);
+  const attrs = await reader(
+    open.map(({ copies }) => copies[0]!),
+    false,
+  );
   const gone: ObjectPlan[] = [];
   const examined = new Map<ObjectPlan, ObjectPlan>();
   for (const [i, plan] of open.entries()) {

@@ -37,7 +37,8 @@ const RANGE = 32 << 20;
 const RANGES = 2;
 
 const newLosses = (): Losses => ({ lost: new LossMap(), doubtful: new LossMap() });
-const rangesIn = ({ lost, doubtful }: Losses): ImageRange[] => union(lost.ranges(), doubtful.ranges());
+const rangesIn = ({ lost, doubtful }: Losses): ImageRange[] =>
+  union(lost.ranges(), doubtful.ranges());
 
 function addAll(map: LossMap, ranges: readonly LossRange[]): void {
   for (const { offset, length, object, reason, ...detail } of ranges) {
@@ -67,7 +68,10 @@ class RangeDiff {
     return planRanges(layer, [{ offset, length: inside }], this.#request.lanes.readAttrs, losses);
   }
 
-  async #copy(plans: readonly ObjectPlan[], losses: Losses): Promise<ImageTarget & { kind: 'memory' }> {
+  async #copy(
+    plans: readonly ObjectPlan[],
+    losses: Losses,
+  ): Promise<ImageTarget & { kind: 'memory' }> {
     const { lanes, verify, totals } = this.#request;
     const { offset: base, length } = this.#range;
     const target = { kind: 'memory' as const, buffer: new SharedArrayBuffer(length), base };
@@ -84,7 +88,10 @@ class RangeDiff {
     const changed = changedPlans(before, planned, this.#to.doubtful);
     const candidates = union(rangesOf(changed.from), rangesOf(changed.to));
     const journaled = intersection(journal?.writes ?? [], [this.#range]);
-    const unsettled = [...rangesIn(this.#from), ...intersection(journal?.doubtful ?? [], [this.#range])];
+    const unsettled = [
+      ...rangesIn(this.#from),
+      ...intersection(journal?.doubtful ?? [], [this.#range]),
+    ];
     if (candidates.length + journaled.length + unsettled.length === 0) {
       this.#report([]);
       return [];

@@ -42,7 +42,11 @@ function layersBetween(layers: readonly Layer[], from: Layer | undefined, to: La
 }
 
 /** undefined where a map is missing or not to be trusted. */
-function usedByMaps(layers: readonly Layer[], from: Layer | undefined, to: Layer): number | undefined {
+function usedByMaps(
+  layers: readonly Layer[],
+  from: Layer | undefined,
+  to: Layer,
+): number | undefined {
   const behind = layersBetween(layers, from, to);
   if (![...(from === undefined ? [] : [from]), ...behind].every(hasFastDiff)) return undefined;
   const maps = behind.map(({ objectMap }) => objectMap as ObjectMap);

@@ -81,7 +81,11 @@ export async function exportFormat2(request: Format2Request): Promise<Format2Out
   const snapshots = image.header.snapshots.filter(isExported);
   const layers = [...snapshots.map((s) => layerAt(head, s, noParent)), head];
   const outcome: Format2Outcome = { read: 0, written: 0, objects: 0, layers: [] };
-  progress.begin('export', 'bytes', layers.reduce((sum, layer) => sum + layer.size, 0));
+  progress.begin(
+    'export',
+    'bytes',
+    layers.reduce((sum, layer) => sum + layer.size, 0),
+  );
   await writer.write(headOf(image, layers.length));
   for (const [i, to] of layers.entries()) {
     await attachObjectMaps(to, lanes);

@@ -14,10 +14,7 @@ export function union(...lists: readonly (readonly ImageRange[])[]): ImageRange[
 }
 
 /** What is in `from` and in none of `others`. */
-export function subtract(
-  from: readonly ImageRange[],
-  others: readonly ImageRange[],
-): ImageRange[] {
+export function subtract(from: readonly ImageRange[], others: readonly ImageRange[]): ImageRange[] {
   const left: ImageRange[] = [];
   const cuts = union(others);
   let first = 0;
@@ -35,7 +32,5 @@ export function subtract(
   return left;
 }
 
-export const intersection = (
-  a: readonly ImageRange[],
-  b: readonly ImageRange[],
-): ImageRange[] => subtract(a, subtract(a, b));
+export const intersection = (a: readonly ImageRange[], b: readonly ImageRange[]): ImageRange[] =>
+  subtract(a, subtract(a, b));

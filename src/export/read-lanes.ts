@@ -74,10 +74,10 @@ export class ReadLanes {
   }
 
   #device(location: OsdLocation): { device: string; readers: number } {
-    let found = this.#devices.get(location.path);
+    let found = this.#devices.get(location.dataPath);
     if (found === undefined) {
-      found = this.#lanes.of(location.path);
-      this.#devices.set(location.path, found);
+      found = this.#lanes.of(location.dataPath);
+      this.#devices.set(location.dataPath, found);
     }
     return found;
   }

@@ -83,7 +83,10 @@ export function childrenOf(parent: Image, snapshot: Snapshot | undefined): Child
   const { cluster } = parent;
   if (parent.id === '') return [];
   const found = cluster.images.filter((image) => isChildOf(image, parent, snapshot)).map(childOf);
-  for (const { pool, namespace, imageId } of [...listedV1(parent, snapshot), ...listedV2(parent, snapshot)]) {
+  for (const { pool, namespace, imageId } of [
+    ...listedV1(parent, snapshot),
+    ...listedV2(parent, snapshot),
+  ]) {
     const poolName = cluster.poolName(pool);
     const space = nameToText(namespace);
     const isSame = (child: Child) =>
@@ -91,7 +94,14 @@ export function childrenOf(parent: Image, snapshot: Snapshot | undefined): Child
     // A header that was found and names no parent has been flattened, whatever the lists say.
     const image = cluster.images.find((i) => i.id === imageId && isSame(childOf(i)) && !i.headless);
     if (found.some(isSame) || image !== undefined) continue;
-    found.push({ pool: poolName, namespace: space, name: imageId, id: imageId, trash: false, image: undefined });
+    found.push({
+      pool: poolName,
+      namespace: space,
+      name: imageId,
+      id: imageId,
+      trash: false,
+      image: undefined,
+    });
   }
   return found.sort(compareChildren);
 }

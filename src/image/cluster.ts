@@ -1,7 +1,7 @@
-import { binaryKey, nameToText } from '../bytes/names.ts';
+import { nameToText } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
-import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
-import type { Catalog, CatalogOsd } from '../catalog/catalog.ts';
+import type { OsdMap } from '../ceph/osdmap.ts';
+import type { CatalogOsd } from '../catalog/catalog.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
 import type { PoolErasure } from './ec-shards.ts';
 import { osdName } from '../catalog/osd-records.ts';
@@ -10,7 +10,7 @@ import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { parseDataObjectName } from '../rbd/names.ts';
 import type { ObjectRef } from '../store/object-store.ts';
 import type { Image } from './image.ts';
-import { ImageIndex } from './image-index.ts';
+import { objectKey } from './object-key.ts';
 import { PgAuthority } from './pg-authority.ts';
 import { type DataPrefix, dataPrefixes } from './object-table.ts';
 import { type MetadataCopy, pickCopy } from './metadata-copies.ts';
@@ -23,9 +23,8 @@ export interface ClusterOsd {
   catalog: CatalogOsd;
 }
 
-/** Exact key of an object by name; all of it counts, names being bytes. */
-export const objectKey = (pool: number, namespace: Uint8Array, name: Uint8Array | string): string =>
-  `${pool}/${binaryKey(namespace)}/${typeof name === 'string' ? Buffer.from(name).toString('latin1') : binaryKey(name)}`;
+/** Finds the images in a cluster's metadata objects. */
+export type ImageFinder = (cluster: Cluster) => { images: Image[]; problems: string[] };
 
 /** Everything that catalogs know of one cluster. */
 export class Cluster {
@@ -38,10 +37,17 @@ export class Cluster {
   #metadata: Map<string, MetadataCopy[]> | undefined;
   #prefixes: Map<string, DataPrefix> | undefined;
   #images: Image[] | undefined;
+  readonly #findImages: ImageFinder;
   readonly #erasure = new Map<number, PoolErasure>();
 
-  constructor(fsid: string | undefined, osds: CatalogOsd[], osdMap: OsdMap | undefined) {
+  constructor(
+    fsid: string | undefined,
+    osds: CatalogOsd[],
+    osdMap: OsdMap | undefined,
+    findImages: ImageFinder,
+  ) {
     this.fsid = fsid;
+    this.#findImages = findImages;
     this.osdMap = osdMap;
     this.pgs = new PgAuthority(this);
     this.osds = osds
@@ -53,7 +59,7 @@ export class Cluster {
   /** Its images, found when first asked for; what is wrong with some ends up in `problems`. */
   get images(): Image[] {
     if (this.#images === undefined) {
-      const index = new ImageIndex(this);
+      const index = this.#findImages(this);
       this.problems.push(...index.problems);
       this.#images = index.images;
     }
@@ -220,41 +226,4 @@ export class Cluster {
       if (object !== undefined) yield object;
     }
   }
-}
-
-function newestMap(maps: { bytes: Uint8Array; epoch: number }[]): OsdMap | undefined {
-  for (const { bytes } of maps.sort((a, b) => b.epoch - a.epoch)) {
-    try {
-      return decodeOsdMap(bytes);
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-    }
-  }
-  return undefined;
-}
-
-/**
- * The clusters whose OSDs the catalogs hold. An OSD that several catalogs know counts once, as the
- * latest finished scan saw it.
- * @param excluded names of OSDs to leave out
- */
-export function clustersOf(catalogs: readonly Catalog[], excluded: readonly string[] = []): Cluster[] {
-  const known = catalogs
-    .flatMap((catalog) => catalog.osds())
-    .filter(({ identity, location }) => !excluded.includes(osdName(identity, location.path)));
-  const osds = new Map<string, CatalogOsd>();
-  for (const osd of known) {
-    const other = osds.get(osd.key);
-    if (other === undefined || (other.end?.at ?? 0) <= (osd.end?.at ?? 0)) osds.set(osd.key, osd);
-  }
-  const byFsid = new Map<string | undefined, CatalogOsd[]>();
-  for (const osd of osds.values()) {
-    const fsid = osd.identity.clusterFsid;
-    byFsid.set(fsid, [...(byFsid.get(fsid) ?? []), osd]);
-  }
-  const maps = catalogs.flatMap((catalog) => catalog.osdMaps());
-  return [...byFsid].map(([fsid, members]) => {
-    const own = maps.filter((map) => fsid === undefined || map.clusterFsid === fsid);
-    return new Cluster(fsid, members, newestMap(own));
-  });
 }

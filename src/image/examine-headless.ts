@@ -3,7 +3,7 @@ import { decodeObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
 import { objectMapObject } from '../rbd/names.ts';
 import { checkOrder } from '../rbd/striping.ts';
-import { ROW_HEAD } from '../store/filestore/fast-filename.ts';
+import { ROW_HEAD } from '../store/row-snap.ts';
 import { CONTENT_BYTES, contentSize } from './content-size.ts';
 import { DEFAULT_ORDER } from './headless.ts';
 import type { Image } from './image.ts';

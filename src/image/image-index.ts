@@ -13,7 +13,8 @@ import {
 } from '../rbd/names.ts';
 import type { OmapEntry } from '../rbd/omap-values.ts';
 import { parseTrash, type TrashedImage } from '../rbd/trash.ts';
-import { type Cluster, objectKey } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
+import { objectKey } from './object-key.ts';
 import { headlessImage } from './headless.ts';
 import { dataPoolOf, headerFromV1, type Image } from './image.ts';
 

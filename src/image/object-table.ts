@@ -1,10 +1,10 @@
 import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
 import type { GroupEntry, Segment } from '../catalog/segment.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../store/filestore/fast-filename.ts';
-import { unescapeField } from '../store/filestore/object-filename.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
+import { unescapeField } from '../store/escaped-field.ts';
 import type { ObjectRef } from '../store/object-store.ts';
 import type { Cluster, ClusterOsd } from './cluster.ts';
-import { objectKey } from './cluster.ts';
+import { objectKey } from './object-key.ts';
 import { sortedOrder } from './radix-sort.ts';
 
 /** One OSD's rows of one image, still in the catalog. */

@@ -61,6 +61,8 @@ export function trashOf(scope: PoolScope): { entries: TrashEntry[]; problems: st
       entries.push({ ...entry, pool: scope.pool, namespace, image });
     }
   }
-  entries.sort((a, b) => (a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : a.id < b.id ? -1 : 1));
+  entries.sort((a, b) =>
+    a.namespace < b.namespace ? -1 : a.namespace > b.namespace ? 1 : a.id < b.id ? -1 : 1,
+  );
   return { entries, problems };
 }

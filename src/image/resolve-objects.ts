@@ -4,7 +4,7 @@ import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { decodeSnapSet } from '../ceph/snapset.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { OBJECT_EXISTS, OBJECT_EXISTS_CLEAN, OBJECT_NONEXISTENT, stateOf } from '../rbd/object-map.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../store/filestore/fast-filename.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
 import { type CloneRule, cloneFromSnapSet, guessClone, nextNewer, type ServingClone } from './clone-rule.ts';
 import { chooseShards, type EcSource } from './ec-shards.ts';
 import type { Layer, PoolObjects } from './layer.ts';

@@ -22,7 +22,8 @@ function isRotational(dev: number): boolean {
 
 function deviceOf(path: string): number {
   try {
-    return statSync(path).dev;
+    const stat = statSync(path);
+    return stat.isBlockDevice() ? stat.rdev : stat.dev;
   } catch (error) {
     throw asSourceError(error, 'cannot stat', path);
   }

@@ -30,6 +30,26 @@ export interface OsdLocation {
   dataPath: string;
   /** BlueStore only: the devices, those that were found */
   devices?: OsdDevices;
+  /** FileStore only: its journal, where that is not `<path>/journal` */
+  journal?: string;
+  /** FileStore only: what a scan found in the journal; undefined: nobody has looked, nothing is replayed */
+  replay?: JournalReplay;
+}
+
+/** What a scan found in a FileStore's journal: `to - committed` entries are replayed. */
+export interface JournalReplay {
+  /** `clean`: it has nothing that the file system lacks */
+  state: 'clean' | 'replayed' | 'missing' | 'unusable';
+  /** number of the last op that is in the file system (commit_op_seq) */
+  committed: number;
+  /** number of the last op that is replayed */
+  to: number;
+  /** where op `committed + 1` lies in the journal */
+  at: number;
+  /** there were more entries, which are damaged: files may be ahead of the replay */
+  broken: boolean;
+  /** what is wrong or worth knowing, as a sentence, and what it may mean */
+  reason?: string;
 }
 
 /** A BlueStore OSD's devices. Without a block.db of its own, the database is on the main one. */

@@ -1,6 +1,14 @@
 import type { DamageReporter } from '../errors/damage.ts';
 import { scanBlueStore } from './bluestore/bluestore-scan.ts';
 import { CollectionScanner, type KnownUnit, listCollections } from './filestore/filestore-scan.ts';
+import {
+  changesOf,
+  emitCreated,
+  newCollections,
+  overlayForScan,
+  RemovalFilter,
+} from './filestore/journal/overlay-scan.ts';
+import type { Overlay } from './filestore/journal/overlay.ts';
 import type { ObjectSink, OsdLocation } from './object-store.ts';
 
 export type { KnownUnit } from './filestore/filestore-scan.ts';
@@ -11,6 +19,8 @@ export type { KnownUnit } from './filestore/filestore-scan.ts';
  */
 export type ScanShare = readonly string[];
 
+/** Stands in a share for the collections that only the journal knows. */
+const JOURNAL_COLLECTIONS = '';
 /** FileStore collections: enough tasks that no reader of a device is left without work. */
 const TASKS_PER_READER = 4;
 /** Each part of a BlueStore reads the logs of its database for itself. */
@@ -37,7 +47,9 @@ function partShares(readers: number): ScanShare[] {
  */
 export function scanShares(location: OsdLocation, readers: number): ScanShare[] {
   if (location.kind === 'bluestore') return partShares(readers);
-  return collectionShares(listCollections(location.dataPath), readers);
+  const collections = listCollections(location.dataPath);
+  if (location.replay?.state === 'replayed') collections.push(JOURNAL_COLLECTIONS);
+  return collectionShares(collections, readers);
 }
 
 /** Tells which units of an earlier scan a share's task needs to know, by their collection. */
@@ -66,8 +78,40 @@ export function scanShare({ location, share, sink, report, known }: ShareOptions
     scanBlueStore({ location, part: { index: index!, of: of! }, sink, report, known });
     return;
   }
-  const { dataPath } = location;
+  const overlay = overlayForScan(location);
+  for (const collection of share) {
+    const options = { dataPath: location.dataPath, sink, report, known };
+    if (overlay === undefined) scanCollection(collection, options);
+    else if (collection === JOURNAL_COLLECTIONS) scanNewCollections(overlay, sink, report);
+    else scanReplayed(overlay, collection, options);
+  }
+}
+
+interface CollectionOptions {
+  dataPath: string;
+  sink: ObjectSink;
+  report: DamageReporter;
+  known: ReadonlyMap<string, KnownUnit> | undefined;
+}
+
+function scanCollection(collection: string, { known, ...options }: CollectionOptions): void {
   const knownUnit = known && ((directory: string) => known.get(directory));
-  const scanner = new CollectionScanner({ dataPath, sink, report, known: knownUnit });
-  for (const collection of share) scanner.scan(collection);
+  new CollectionScanner({ ...options, known: knownUnit }).scan(collection);
+}
+
+/** A collection as the journal leaves it: directories, less what it removes, and what it creates. */
+function scanReplayed(overlay: Overlay, collection: string, options: CollectionOptions): void {
+  const { dataPath, sink, report, known } = options;
+  const changes = changesOf(overlay, collection, report);
+  const knownUnit = (directory: string) =>
+    changes.directories.has(directory) ? undefined : known?.get(directory);
+  const filter = changes.removed.size === 0 ? sink : new RemovalFilter(sink, changes);
+  new CollectionScanner({ dataPath, report, sink: filter, known: knownUnit }).scan(collection);
+  emitCreated(collection, changes.created, sink);
+}
+
+function scanNewCollections(overlay: Overlay, sink: ObjectSink, report: DamageReporter): void {
+  for (const { name } of newCollections(overlay)) {
+    emitCreated(name, changesOf(overlay, name, report).created, sink);
+  }
 }

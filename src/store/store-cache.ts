@@ -6,10 +6,12 @@ const open = new Map<string, ObjectStoreReader>();
 
 /** The store at a location, opened on first use by this thread. Its damage is the scan's to report. */
 export function storeAt(location: OsdLocation): ObjectStoreReader {
-  let store = open.get(location.dataPath);
+  // Two BlueStore OSDs may lie on one disk.
+  const key = `${location.dataPath}@${location.devices?.main?.offset ?? 0}`;
+  let store = open.get(key);
   if (store === undefined) {
     store = openObjectStore(location, () => {});
-    open.set(location.dataPath, store);
+    open.set(key, store);
   }
   return store;
 }

@@ -93,7 +93,7 @@ describe('--osd', () => {
     const osd = path.join(fixtureOsds('basic'), '0');
     const argv = ['scan', '--osd', at('nope'), at('empty'), osd, '--catalog', at('some')];
     const { status, stderr } = await salvage(argv);
-    expect(stderr).toMatch(/nope: no such file or directory\n/);
+    expect(stderr).toMatch(/nope: no such file or directory/);
     expect(stderr).toMatch(/empty: an empty directory/);
     expect(stderr).toMatch(/osd\.0: [1-9]/);
     expect(status).toBe(3);

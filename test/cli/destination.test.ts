@@ -37,6 +37,9 @@ describe('DEST of export', () => {
   const exportTo = (dest: string, ...more: string[]) =>
     salvage(['export', SPEC, dest, '--catalog', catalog, ...more]);
 
+  /** What lies beside DEST, but for the report of an export. */
+  const there = () => readdirSync(directory).filter((name) => !name.endsWith('.report.json'));
+
   const refused = async (dest: string, says: RegExp, ...more: string[]) => {
     const outcome = await exportTo(dest, ...more);
     expect(outcome.stderr).toMatch(says);
@@ -51,7 +54,7 @@ describe('DEST of export', () => {
     const { status } = await refused(dest, /exists; with --force/);
     expect(status).toBe(2);
     expect(readFileSync(dest, 'utf8')).toBe('mine');
-    expect(readdirSync(directory)).toEqual(['out.raw']);
+    expect(there()).toEqual(['out.raw']);
   });
 
   it.each([
@@ -64,7 +67,7 @@ describe('DEST of export', () => {
     expect((await exportTo(dest, '--force')).status).toBe(0);
     expect(statSync(dest).size).toBe(size);
     expect(await sha256OfFile(dest)).toBe(wanted);
-    expect(readdirSync(directory)).toEqual(['out.raw']);
+    expect(there()).toEqual(['out.raw']);
   });
 
   it('keeps the mode of a file that it replaces', async () => {
@@ -93,14 +96,14 @@ describe('DEST of export', () => {
     expect((await exportTo(dest, '--force')).status).toBe(0);
     expect(lstatSync(dest).isFile()).toBe(true);
     expect(await sha256OfFile(dest)).toBe(wanted);
-    expect(readdirSync(directory)).toEqual(['link.raw']);
+    expect(there()).toEqual(['link.raw']);
   });
 
   it('refuses a directory, with --force too', async () => {
     expect((await refused(directory, /is a directory/)).status).toBe(2);
     expect((await refused(directory, /is a directory/, '--force')).status).toBe(2);
     expect((await refused(`${directory}/new/`, /is a directory/)).status).toBe(2);
-    expect(readdirSync(directory)).toEqual([]);
+    expect(there()).toEqual([]);
   });
 
   it('refuses a file in a directory that is not there', async () => {
@@ -109,7 +112,7 @@ describe('DEST of export', () => {
       /no such file or directory/,
     );
     expect(status).toBe(1);
-    expect(readdirSync(directory)).toEqual([]);
+    expect(there()).toEqual([]);
   });
 
   it('refuses a file below a file', async () => {
@@ -136,7 +139,7 @@ describe('DEST of export', () => {
     writeFileSync(`${dest}.partial`, Buffer.alloc(size + 100_000, 0xee));
     expect((await exportTo(dest)).status).toBe(0);
     expect(await sha256OfFile(dest)).toBe(wanted);
-    expect(readdirSync(directory)).toEqual(['out.raw']);
+    expect(there()).toEqual(['out.raw']);
   });
 
   it('does not follow a link that lies where the partial file would', async () => {
@@ -191,5 +194,19 @@ describe('DEST among the sources', () => {
     expect(stderr).toMatch(/never written to/);
     expect(status).toBe(2);
     expect(fingerprint(osds)).toBe(before);
+  });
+
+  it('refuses a report among the sources as well', async () => {
+    const whole = readFileSync(catalog);
+    const places = [path.join(osds, '0/report.json'), path.join(osds, '1/current/report.json')];
+    for (const place of [...places, catalog]) {
+      const out = path.join(work.path, 'out.raw');
+      const argv = ['export', SPEC, out, '--force', '--catalog', catalog, '--report', place];
+      const { status, stderr } = await salvage(argv);
+      expect(fingerprint(osds)).toBe(before);
+      expect(readFileSync(catalog).equals(whole)).toBe(true);
+      expect(stderr).toMatch(/never written to/);
+      expect(status).toBe(2);
+    }
   });
 });

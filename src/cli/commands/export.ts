@@ -8,10 +8,11 @@ import { readImageJournal } from '../../image/image-journal.ts';
 import { type Image, imageSpecText } from '../../image/image.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
-import { writeTextFile } from '../../io/text-file.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
+import { pathsOf } from '../../store/detect.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { InvalidArgumentError, Option } from 'commander';
+import { exportWithHistory } from '../export-with-history.ts';
 import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
@@ -25,7 +26,8 @@ import {
   type SourceOptions,
   wholeNumber,
 } from '../options.ts';
-import { type RecoveryReport, recoveryReport, showExport } from '../render/recovery-report.ts';
+import { recoveryReport, showExport } from '../render/recovery-report.ts';
+import { writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
 import { examine, openSource, type Source } from '../source.ts';
 
@@ -44,6 +46,8 @@ interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
   digest?: boolean;
   parent: boolean;
   spaceCheck: boolean;
+  /** 2: with all snapshots, as `rbd import` takes it */
+  exportFormat: '1' | '2';
 }
 
 const orderOfSize = (text: string): number => {
@@ -76,13 +80,6 @@ function overridesOf(options: ExportOptions): Record<string, unknown> {
   return { ...Object.fromEntries(given), verify, ...(parent ? {} : { no_parent: true }) };
 }
 
-/** The report goes beside DEST, or where `--report` says. */
-function writeReport(result: RecoveryReport, { report, dest }: ExportOptions): void {
-  const beside = isStream(dest) || dest.startsWith('/dev/') ? undefined : `${dest}.report.json`;
-  const file = report ?? beside;
-  if (file !== undefined) writeTextFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
-}
-
 const workOf = ({ verify, digest }: ExportOptions) => ({ verify, digest: digest === true });
 
 async function writeImage(
@@ -101,7 +98,7 @@ async function writeImage(
   }
   const destination = openDestination({
     ...{ dest, size: layer.size, force: options.force === true },
-    sources: [...[...source.locations.values()].map((l) => l.path), ...(options.catalog ?? [])],
+    sources: [...[...source.locations.values()].flatMap(pathsOf), ...(options.catalog ?? [])],
     need: options.spaceCheck ? objectBytes(layer) : undefined,
   });
   try {
@@ -125,6 +122,10 @@ export async function exportImage(options: ExportOptions, context: CommandContex
     const { image, snapshot } = selectImage(source, options);
     await examine(source, [image]);
     if (options.order !== undefined) setOrder(image, options.order);
+    if (options.exportFormat === '2') {
+      const overrides = overridesOf(options);
+      return await exportWithHistory({ image, snapshot, source, options, overrides, context, signal });
+    }
     for (const guess of image.guesses) context.say(`guess: ${guess}`);
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
     const size = options.size === undefined ? {} : { size: options.size };
@@ -167,6 +168,11 @@ export function registerExport({ program, run }: Registry): void {
     .option('--prefer-osd <name>', 'read from this OSD where its copy counts; may be repeated', gather)
     .option('--report <file>', 'where to write the report (default: DEST.report.json)')
     .option('--digest', 'put the SHA-256 of the output into the report')
+    .addOption(
+      new Option('--export-format <n>', '2: with all snapshots, for rbd import --export-format 2')
+        .choices(['1', '2'])
+        .default('1'),
+    )
     .option('--no-space-check', 'do not look whether DEST has room')
     .addOption(
       new Option('--verify <how>', 'check objects against size and checksum stored with them, against all copies, or not')

@@ -5,6 +5,7 @@ import { openCatalogForWriting } from '../../io/catalog-storage.ts';
 import { refuseCatalogInSource } from '../../io/destination.ts';
 import { deviceLanes } from '../../io/device-lanes.ts';
 import { startPool } from '../../workers/pool.ts';
+import { pathsOf } from '../../store/detect.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import type { Registry } from '../main.ts';
 import { addCommonOptions, addOsdOption, type CommonOptions } from '../options.ts';
@@ -32,6 +33,7 @@ function show(outcome: Outcome, context: CommandContext): void {
   for (const osd of outcome.osds) {
     const { name, objects, others, damage, damageCount } = osd;
     context.say(`${name}: ${countText(objects)} objects, ${countText(others)} of other kinds`);
+    if (osd.journal !== undefined) context.say(`  ${osd.journal}`);
     for (const { path, reason } of damage.slice(0, SHOWN_DAMAGE)) context.warn(`  ${path}: ${reason}`);
     const more = damageCount - SHOWN_DAMAGE;
     if (more > 0) context.warn(`  and ${countText(more)} more`);
@@ -46,11 +48,11 @@ function show(outcome: Outcome, context: CommandContext): void {
 export async function scan(options: ScanOptions, context: CommandContext): Promise<ExitCode> {
   const { osds, left } = requireOsds(options.osd, context);
   const lanes = deviceLanes(options.jobs);
-  refuseCatalogInSource(options.catalog, osds.map((osd) => osd.location.path));
+  refuseCatalogInSource(options.catalog, osds.flatMap((osd) => pathsOf(osd.location)));
   const storage = openCatalogForWriting(options.catalog);
   const catalog = new Catalog(storage);
   for (const problem of catalog.problems) context.say(problem);
-  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.path)));
+  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.dataPath)));
   const started = Date.now();
   try {
     const progress = context.progress;

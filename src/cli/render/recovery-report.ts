@@ -87,7 +87,7 @@ export type RecoveryReport = ReturnType<typeof recoveryReport>;
 /** Ranges listed on the terminal; all of them are in the report. */
 const SHOWN_RANGES = 8;
 
-function showRanges(what: string, ranges: readonly LossRange[], context: CommandContext): void {
+export function showRanges(what: string, ranges: readonly LossRange[], context: CommandContext): void {
   if (ranges.length === 0) return;
   context.warn(`${what}: ${bytesText(sumOf(ranges))} in ${countText(ranges.length)} ranges`);
   for (const { offset, length, object, reason } of ranges.slice(0, SHOWN_RANGES)) {

@@ -6,7 +6,8 @@
  *     rb.<x>.<y>.<z>.<12 hex>__<snap>_<8 HEX>__<pool>
  */
 
-import { isCanonicalField } from './object-filename.ts';
+import { isCanonicalField } from '../escaped-field.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../row-snap.ts';
 
 const NONE = 0xff;
 const lowerHex = new Uint8Array(256).fill(NONE);
@@ -20,10 +21,6 @@ const UNDERSCORE = 0x5f;
 const DOT = 0x2e;
 const HEAD = 0x68656164;
 const SNAPDIR = Buffer.from('snapdir');
-
-/** snap numbers in rows: clones keep their id, these two stand below zero */
-export const ROW_HEAD = -2;
-export const ROW_SNAPDIR = -1;
 
 /** `ffffffffffffffff`: no generation, i.e. not an erasure-coding rollback copy */
 const NO_GENERATION = 'ffffffffffffffff';

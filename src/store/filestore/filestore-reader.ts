@@ -13,6 +13,7 @@ import type {
   OsdLocation,
 } from '../object-store.ts';
 import { DbObjectMap } from './db-object-map.ts';
+import type { Position } from './journal/position.ts';
 import { readChained } from './xattr-chain.ts';
 
 /** "0": no attribute was spilled into omap. Missing or "1": look there too. */
@@ -63,6 +64,12 @@ export class FileStoreReader implements ObjectStoreReader {
     if (map === undefined) throw this.#omapError!;
     const header = map.header(id);
     if (header !== undefined) yield* map.entries(header);
+  }
+
+  /** The journal's last op that is in an object's omap; undefined where nothing tells. */
+  omapPosition(id: ObjectId): Position | undefined {
+    const position = this.#openOmap()?.header(id)?.position;
+    return position && { ...position, seq: Number(position.seq) };
   }
 
   #spilledAttr(id: ObjectId, name: string): Uint8Array | undefined {

@@ -1,6 +1,7 @@
 import { NOSNAP, SNAPDIR } from '../../ceph/encoding.ts';
 import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
 import { corruptError } from '../../errors/salvage-error.ts';
+import { escapeField, unescapeField } from '../escaped-field.ts';
 
 /**
  * File names of objects: docs/formats/filestore.md, "Object file names". Names are bytes.
@@ -23,9 +24,7 @@ export interface ParsedFileName {
 }
 
 const UNDERSCORE = 0x5f;
-const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
-const ESCAPED: Record<number, number> = { 0x73: 0x2f, 0x75: 0x5f, 0x5c: 0x5c, 0x6e: 0 };
 
 function splitFields(bytes: Uint8Array): Uint8Array[] {
   const fields: Uint8Array[] = [];
@@ -37,41 +36,6 @@ function splitFields(bytes: Uint8Array): Uint8Array[] {
     }
   }
   return fields;
-}
-
-/** Undoes the escapes `\s \u \\ \n` of one field. @throws CORRUPT on an escape that no Ceph writes */
-export function unescapeField(field: Uint8Array): Uint8Array {
-  if (!field.includes(BACKSLASH)) return field;
-  const out: number[] = [];
-  for (let i = 0; i < field.length; i++) {
-    let byte = field[i]!;
-    if (byte === BACKSLASH) {
-      const plain = ESCAPED[field[++i] ?? -1];
-      if (plain === undefined) throw corruptError('object file name: unknown escape');
-      byte = plain;
-    }
-    out.push(byte);
-  }
-  return Uint8Array.from(out);
-}
-
-/** Is it just what Ceph writes for some bytes? Then it can be undone, and done again. */
-export function isCanonicalField(field: Uint8Array): boolean {
-  for (let i = 0; i < field.length; i++) {
-    const byte = field[i]!;
-    if (byte === UNDERSCORE || byte === 0 || byte === SLASH) return false;
-    if (byte === BACKSLASH && ESCAPED[field[++i] ?? -1] === undefined) return false;
-  }
-  return true;
-}
-
-const ESCAPES: Record<number, string> = { 0x2f: '\\s', 0x5f: '\\u', 0x5c: '\\\\', 0: '\\n' };
-
-/** Escapes one field; the start-of-name escapes are `escapeName`'s. */
-export function escapeField(field: Uint8Array): Buffer {
-  const parts: string[] = [];
-  for (const byte of field) parts.push(ESCAPES[byte] ?? String.fromCharCode(byte));
-  return Buffer.from(parts.join(''), 'latin1');
 }
 
 /** An object name as it begins a file name: `DIR_` and a leading dot are escaped too. */

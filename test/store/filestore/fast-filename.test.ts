@@ -1,16 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
 import { NOSNAP, SNAPDIR } from '../../../src/ceph/encoding.ts';
 import { NO_GENERATION } from '../../../src/ceph/hobject.ts';
-import {
-  DataObjectNameParser,
-  ROW_HEAD,
-  ROW_SNAPDIR,
-} from '../../../src/store/filestore/fast-filename.ts';
+import { unescapeField } from '../../../src/store/escaped-field.ts';
+import { DataObjectNameParser } from '../../../src/store/filestore/fast-filename.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import {
   formatFileName,
   type ParsedFileName,
   parseFileName,
-  unescapeField,
 } from '../../../src/store/filestore/object-filename.ts';
 import { bytes, DATA_EXAMPLES, EXAMPLES } from './names.ts';
 

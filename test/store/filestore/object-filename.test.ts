@@ -1,10 +1,10 @@
 import { describe, expect, it, test } from 'vitest';
 import { NOSNAP, SNAPDIR } from '../../../src/ceph/encoding.ts';
 import { NO_GENERATION } from '../../../src/ceph/hobject.ts';
+import { isCanonicalField } from '../../../src/store/escaped-field.ts';
 import {
   escapeName,
   formatFileName,
-  isCanonicalField,
   parseFileName,
 } from '../../../src/store/filestore/object-filename.ts';
 import { bytes, EXAMPLES, type NamedExample } from './names.ts';

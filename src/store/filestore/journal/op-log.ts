@@ -28,6 +28,13 @@ export interface OpNode extends Position {
   otherNode: OpNode | undefined;
 }
 
+type OpFields = Omit<OpNode, 'previous' | keyof Position>;
+
+const NO_FIELDS = {
+  ...{ offset: 0, length: 0, destOffset: 0, at: 0, size: 0 },
+  ...{ other: undefined, otherNode: undefined },
+};
+
 /** Instead of a code: the object was moved to `other`. */
 export const GONE = -1;
 
@@ -110,12 +117,22 @@ export class OpLogs {
     return log;
   }
 
-  #append(log: ObjectLog, op: Partial<OpNode> & { code: number }): void {
+  #append(log: ObjectLog, op: OpFields): void {
+    const { seq, transaction, op: index } = this.#position;
+    // Spelled out: there may be millions, and all must have one shape.
     log.last = {
-      ...{ seq: this.#position.seq, transaction: this.#position.transaction, op: this.#position.op },
-      ...{ previous: log.last, code: op.code, offset: op.offset ?? 0, length: op.length ?? 0 },
-      ...{ destOffset: op.destOffset ?? 0, at: op.at ?? 0, size: op.size ?? 0 },
-      ...{ other: op.other, otherNode: op.otherNode },
+      seq,
+      transaction,
+      op: index,
+      previous: log.last,
+      code: op.code,
+      offset: op.offset,
+      length: op.length,
+      destOffset: op.destOffset,
+      at: op.at,
+      size: op.size,
+      other: op.other,
+      otherNode: op.otherNode,
     };
   }
 
@@ -157,7 +174,7 @@ export class OpLogs {
     const { at, length: size } = op.argument;
     // The data counts, not what the op says of its length.
     const length = op.code === OP.write ? size : op.length;
-    this.#append(log, { code: op.code, offset: op.offset, length, at, size });
+    this.#append(log, { ...NO_FIELDS, code: op.code, offset: op.offset, length, at, size });
   }
 
   #clone(op: JournalOp): void {
@@ -168,15 +185,17 @@ export class OpLogs {
     const code = op.code === OP.clone ? OP.clone : OP.cloneRange2;
     const destOffset = op.code === OP.cloneRange ? op.offset : op.destOffset;
     const { offset, length } = op;
-    this.#append(target, { code, offset, length, destOffset, other: source, otherNode: source.last });
+    const from = { other: source, otherNode: source.last };
+    this.#append(target, { ...NO_FIELDS, code, offset, length, destOffset, ...from });
   }
 
   #move(source: ObjectLog | undefined, target: ObjectLog | undefined): void {
     if (source === undefined || target === undefined || source === target) return;
     if (this.#isDone(source.collection) || this.#isDone(target.collection)) return;
     const before = source.last;
-    this.#append(target, { code: OP.collMoveRename, other: source, otherNode: before });
-    this.#append(source, { code: GONE, other: target });
+    const from = { other: source, otherNode: before };
+    this.#append(target, { ...NO_FIELDS, code: OP.collMoveRename, ...from });
+    this.#append(source, { ...NO_FIELDS, code: GONE, other: target });
   }
 
   #setBits({ coll, bits }: JournalOp): void {

@@ -1,0 +1,111 @@
+import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { usageError } from '../../errors/salvage-error.ts';
+import { diskUsage, type UsageChoice } from '../../export/disk-usage.ts';
+import { ReadLanes } from '../../export/read-lanes.ts';
+import type { Image } from '../../image/image.ts';
+import { findSnapshot } from '../../image/layer.ts';
+import { imagesIn } from '../../image/pool-contents.ts';
+import { type CommandContext, printJson } from '../context.ts';
+import type { Registry } from '../main.ts';
+import {
+  addCommonOptions,
+  addImageOptions,
+  addSourceOptions,
+  type CommonOptions,
+  type ImageOptions,
+  type SourceOptions,
+} from '../options.ts';
+import {
+  mergedUsage,
+  type UsageJson,
+  usageJson,
+  usageTable,
+  usageTotals,
+} from '../render/usage-rows.ts';
+import { selectImage } from '../select-image.ts';
+import { selectPools } from '../select-pool.ts';
+import { examine, openSource, type Source } from '../source.ts';
+
+interface DuOptions extends CommonOptions, SourceOptions, ImageOptions {
+  spec: string | undefined;
+  fromSnap?: string;
+  mergeSnapshots?: boolean;
+  all?: boolean;
+}
+
+const isOne = ({ spec, id }: DuOptions): boolean => spec !== undefined || id !== undefined;
+
+/** Images of the pools meant; `rbd du` leaves out what is in the trash, and knows no headless ones. */
+function imagesMeant(source: Source, options: DuOptions): Image[] {
+  const { pool, namespace, all = false } = options;
+  const scopes = selectPools(source, {
+    ...(pool === undefined ? {} : { pool }),
+    ...(namespace === undefined ? {} : { namespace }),
+  });
+  return scopes
+    .flatMap(imagesIn)
+    .filter(({ trash, headless }) => all || (trash === undefined && !headless));
+}
+
+interface Wanted extends UsageChoice {
+  image: Image;
+}
+
+function wantedOf(source: Source, options: DuOptions): Wanted[] {
+  const { fromSnap } = options;
+  if (!isOne(options)) {
+    if (fromSnap !== undefined) throw usageError('--from-snap needs an image');
+    return imagesMeant(source, options).map((image) => ({ image }));
+  }
+  const { image, snapshot } = selectImage(source, options);
+  return [
+    {
+      image,
+      ...(snapshot === undefined ? {} : { at: snapshot }),
+      ...(fromSnap === undefined ? {} : { from: findSnapshot(image, fromSnap) }),
+    },
+  ];
+}
+
+export async function du(options: DuOptions, context: CommandContext): Promise<ExitCode> {
+  const source = await openSource(options, context);
+  try {
+    const wanted = wantedOf(source, options);
+    await examine(
+      source,
+      wanted.map(({ image }) => image),
+    );
+    const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
+    const rows: UsageJson[] = [];
+    for (const { image, ...choice } of wanted) {
+      const usages = await diskUsage(image, lanes, choice);
+      const own = usages.map((usage) => usageJson(image, usage));
+      rows.push(...(options.mergeSnapshots ? mergedUsage(own) : own));
+    }
+    const totals = isOne(options) ? {} : usageTotals(rows);
+    if (context.json) printJson(context, { images: rows, ...totals });
+    else context.streams.stdout.write(usageTable(rows));
+    const unknown = rows.filter(({ complete }) => !complete);
+    for (const { name, snapshot } of unknown) {
+      const spec = snapshot === undefined ? name : `${name}@${snapshot}`;
+      context.warn(`${spec}: of some objects it is not known whether they exist; check says which`);
+    }
+    return unknown.length === 0 ? EXIT.ok : EXIT.incomplete;
+  } finally {
+    await source.close();
+  }
+}
+
+export function registerDu({ program, run }: Registry): void {
+  const command = program
+    .command('du')
+    .alias('disk-usage')
+    .description('how much of images and snapshots is used, in whole objects')
+    .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]; without it, all images (of --pool)')
+    .option('--from-snap <name>', 'only what changed since this snapshot')
+    .option('--merge-snapshots', 'count snapshots with their image')
+    .option('-a, --all', 'images in the trash and headless ones too');
+  addCommonOptions(addSourceOptions(addImageOptions(command))).action(
+    (spec: string | undefined, options: Omit<DuOptions, 'spec'>) => run(du, { ...options, spec }),
+  );
+}
