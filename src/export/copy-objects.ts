@@ -30,6 +30,8 @@ export interface CopyJob {
   overwrite: boolean;
   /** take it whatever size and digest say */
   lenient: boolean;
+  /** no copy can be read whole: take what can be read, in ever smaller pieces */
+  salvage: boolean;
   /** nobody has looked at its object_info yet: take size and digest from there */
   examine: boolean;
 }
@@ -37,9 +39,16 @@ export interface CopyJob {
 /** `whiteout`: the object does not exist, which is no fault */
 export type CopyFailure = 'unreadable' | 'unversioned' | 'size' | 'digest' | 'whiteout';
 
+/** Part of a piece, as the triple it would be, and why it could not be read. */
+export interface BadPiece {
+  piece: [objectOffset: number, length: number, imageOffset: number];
+  reason: string;
+}
+
 export type CopyResult =
   /** bytes written, holes and zeros not counted */
-  { ok: true; written: number; read: number } | { ok: false; failure: CopyFailure; reason: string };
+  | { ok: true; written: number; read: number; /** pieces that could not be read */ bad: BadPiece[] }
+  | { ok: false; failure: CopyFailure; reason: string };
 
 /** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
 const BUFFER_BYTES = 1 << 20;
@@ -62,10 +71,12 @@ export function copyObjects(
 
 function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink): CopyResult {
   try {
-    const object = job.ec === undefined ? store.open(job.ref) : openShards(job.ec, job);
+    const verify = !job.lenient;
+    const object = job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job);
     try {
       const examined = job.examine ? examine(object, job) : job;
-      return 'ok' in examined ? examined : copyObject(object, examined, sink);
+      if ('ok' in examined) return examined;
+      return job.salvage ? salvagePieces(object, examined, sink) : copyObject(object, examined, sink);
     } finally {
       object.close();
     }
@@ -93,7 +104,7 @@ function openShards(ec: EcJob, { size, lenient }: CopyJob): OpenObject {
   const shards = new Map<number, OpenObject>();
   for (const { location, ref } of ec.shards) {
     try {
-      if (!shards.has(ref.id.shard)) shards.set(ref.id.shard, storeAt(location).open(ref));
+      if (!shards.has(ref.id.shard)) shards.set(ref.id.shard, storeAt(location).open(ref, { verify: !lenient }));
     } catch (error) {
       if (!isSourceFault(error)) throw error;
     }
@@ -203,5 +214,43 @@ function copyPieces(object: OpenObject, job: CopyJob, sink: ImageSink, size: num
     });
   }
   const failure = crc === undefined ? undefined : checkDigest(object, job.digest!, crc);
-  return failure ?? { ok: true, written, read };
+  return failure ?? { ok: true, written, read, bad: [] };
+}
+
+/** First the size of a large read, then that of a sector: what fails in the smallest is bad. */
+const SALVAGE_STEPS = [65536, 4096];
+
+/** Copies what can be read of the pieces; the rest is zeroed and handed back. */
+function salvagePieces(object: OpenObject, job: CopyJob, sink: ImageSink): CopyResult {
+  const size = Math.min(object.size, job.size ?? object.size);
+  const result = { ok: true as const, written: 0, read: 0, bad: [] as BadPiece[] };
+  const take = (offset: number, length: number, imageOffset: number, level: number): void => {
+    const step = SALVAGE_STEPS[level]!;
+    for (let at = offset; at < offset + length; ) {
+      // Steps end at multiples of themselves, as blocks on a disk do.
+      const n = Math.min(step - (at % step), offset + length - at);
+      const position = imageOffset + at - offset;
+      try {
+        readRange(object, at, at + n, undefined, (buffer, m, from) => {
+          result.read += m;
+          forEachDataRun(buffer, m, position + from - at, (start, end) => {
+            sink.write(buffer, start, end, position + from - at + start);
+            result.written += end - start;
+          });
+        });
+      } catch (error) {
+        if (!isSourceFault(error)) throw error;
+        sink.zero(position, n);
+        if (level + 1 < SALVAGE_STEPS.length) take(at, n, position, level + 1);
+        else result.bad.push({ piece: [at, n, position], reason: errorText(error) });
+      }
+      at += n;
+    }
+  };
+  for (let i = 0; i < job.pieces.length; i += 3) {
+    const [offset, length, imageOffset] = job.pieces.slice(i, i + 3) as [number, number, number];
+    sink.zero(imageOffset, length);
+    take(offset, Math.max(0, Math.min(length, size - offset)), imageOffset, 0);
+  }
+  return result;
 }

@@ -1,8 +1,8 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
-import type { ObjectCopy } from '../image/resolve-objects.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
-import type { CopyFailure, CopyJob, CopyResult } from './copy-objects.ts';
-import type { LossDetail } from './loss-map.ts';
+import { Attempt } from './attempt.ts';
+import type { CopyResult } from './copy-objects.ts';
+import type { LossDetail, LossMap } from './loss-map.ts';
 import { forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
@@ -20,42 +20,9 @@ export interface CopyOutcome extends CopyTotals {
   gone: ObjectPlan[];
 }
 
-/** A plan on its way: which copies are left to try, and what became of the others. */
-interface Attempt {
-  plan: ObjectPlan;
-  left: ObjectCopy[];
-  failed: { copy: ObjectCopy; failure: CopyFailure; reason: string }[];
-  /** what is left once no copy passes */
-  lastResort: ObjectCopy[];
-  /** the copy that the running job reads */
-  current: ObjectCopy | undefined;
-  /** last resort: size and digest no longer count */
-  lenient: boolean;
-}
-
 /** One message to a worker: 32 MiB or a thousand objects, whichever comes first. */
 const TASK_BYTES = 32 << 20;
 const TASK_OBJECTS = 1024;
-
-function bytesOf(plan: ObjectPlan): number {
-  let bytes = 0;
-  for (let i = 1; i < plan.pieces.length; i += 3) bytes += plan.pieces[i]!;
-  return bytes;
-}
-
-function jobOf({ plan, current, failed, lenient }: Attempt, verify: Verify, lanes: ReadLanes): CopyJob {
-  const { erasure } = plan;
-  return {
-    ref: current!.ref,
-    ec: erasure && { ...erasure, shards: lanes.located(plan.copies) },
-    size: plan.size,
-    digest: plan.digest,
-    pieces: plan.pieces,
-    overwrite: failed.length > 0,
-    lenient: lenient || verify === 'none',
-    examine: plan.unexamined,
-  };
-}
 
 /** Copies planned objects into a target, turning to another copy where one fails. */
 export async function copyPlans(
@@ -66,28 +33,10 @@ export async function copyPlans(
   losses: Losses,
 ): Promise<CopyOutcome> {
   const totals: CopyOutcome = { read: 0, written: 0, objects: 0, gone: [] };
-  let attempts = plans.map(
-    (plan): Attempt => ({
-      plan,
-      left: [...plan.copies],
-      lastResort: [],
-      failed: [],
-      current: undefined,
-      lenient: false,
-    }),
-  );
+  let attempts = plans.map((plan) => new Attempt(plan));
   while (attempts.length > 0) {
-    const results = await runRound(attempts, lanes, target, verify, losses);
-    attempts = [];
-    for (const { attempt, result } of results) {
-      if (result.ok) finish(attempt, result, totals, losses);
-      else if (result.failure === 'whiteout') totals.gone.push(attempt.plan);
-      else {
-        const { failure, reason } = result;
-        attempt.failed.push({ copy: attempt.current!, failure, reason });
-        attempts.push(attempt);
-      }
-    }
+    const outcomes = await runRound(attempts, lanes, target, verify, losses);
+    attempts = outcomes.filter((outcome) => !settle(outcome, totals, losses)).map(({ attempt }) => attempt);
   }
   return totals;
 }
@@ -95,6 +44,44 @@ export async function copyPlans(
 interface Outcome {
   attempt: Attempt;
   result: CopyResult;
+}
+
+/** Books one result. False: the object is to be tried again. */
+function settle({ attempt, result }: Outcome, totals: CopyOutcome, losses: Losses): boolean {
+  const { plan, copy, stage, doubt } = attempt;
+  if (!result.ok) {
+    const { failure, reason } = result;
+    if (failure !== 'whiteout') attempt.failed.push({ copy: copy!, failure, reason });
+    else totals.gone.push(plan);
+    return failure === 'whiteout';
+  }
+  totals.read += result.read;
+  totals.written += result.written;
+  if (doubt !== undefined) addAll(losses.doubtful, withoutBad(attempt.pieces, result), plan, doubt);
+  if (stage === 'sectors' && result.bad.length > 0) {
+    attempt.pieces = result.bad.flatMap(({ piece }) => piece);
+    return false;
+  }
+  totals.objects++;
+  return true;
+}
+
+/** Pieces of an attempt, less the parts that could not be read. */
+function withoutBad(pieces: readonly number[], { bad }: CopyResult & { ok: true }): number[] {
+  const good: number[] = [];
+  let next = 0;
+  for (let i = 0; i < pieces.length; i += 3) {
+    const shift = pieces[i + 2]! - pieces[i]!;
+    const end = pieces[i]! + pieces[i + 1]!;
+    let at = pieces[i]!;
+    for (; next < bad.length && bad[next]!.piece[0] < end; next++) {
+      const [from, length] = bad[next]!.piece;
+      if (from > at) good.push(at, from - at, at + shift);
+      at = from + length;
+    }
+    if (end > at) good.push(at, end - at, at + shift);
+  }
+  return good;
 }
 
 /** Gives every attempt its next copy and runs them all, a few messages for each OSD. */
@@ -107,19 +94,18 @@ async function runRound(
 ): Promise<Outcome[]> {
   const byOsd = new Map<CatalogOsd, Attempt[]>();
   for (const attempt of attempts) {
-    if (!takeNextCopy(attempt, lanes)) {
-      if (attempt.failed.length > 0) zeroPieces(attempt.plan, target);
-      giveUp(attempt, losses);
+    if (!attempt.takeNext(lanes)) {
+      giveUp(attempt, target, losses);
       continue;
     }
-    const osd = attempt.current!.osd.catalog;
+    const osd = attempt.copy!.osd.catalog;
     const list = byOsd.get(osd);
     if (list === undefined) byOsd.set(osd, [attempt]);
     else list.push(attempt);
   }
   const tasks = [...byOsd].flatMap(([osd, list]) =>
-    batches(list).map(async ({ attempts: batch, bytes }) => {
-      const jobs = batch.map((attempt) => jobOf(attempt, verify, lanes));
+    [...batches(list)].map(async ({ attempts: batch, bytes }) => {
+      const jobs = batch.map((attempt) => attempt.job(verify, lanes));
       const results = await lanes.copy(osd, jobs, target, bytes);
       return batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
     }),
@@ -127,12 +113,12 @@ async function runRound(
   return (await Promise.all(tasks)).flat();
 }
 
-function* batchesOf(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]; bytes: number }> {
+function* batches(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]; bytes: number }> {
   let batch: Attempt[] = [];
   let bytes = 0;
   for (const attempt of attempts) {
     batch.push(attempt);
-    bytes += bytesOf(attempt.plan);
+    bytes += attempt.bytes;
     if (bytes < TASK_BYTES && batch.length < TASK_OBJECTS) continue;
     yield { attempts: batch, bytes };
     batch = [];
@@ -141,85 +127,34 @@ function* batchesOf(attempts: readonly Attempt[]): Generator<{ attempts: Attempt
   if (batch.length > 0) yield { attempts: batch, bytes };
 }
 
-const batches = (attempts: readonly Attempt[]) => [...batchesOf(attempts)];
-
-/** False when no copy is left to try. */
-function takeNextCopy(attempt: Attempt, lanes: ReadLanes): boolean {
-  const copy = lanes.leastBusy(attempt.left, bytesOf(attempt.plan));
-  if (copy !== undefined) {
-    // One job reads all shards of an erasure-coded object: there is nothing to turn to after it.
-    attempt.left = attempt.plan.erasure === undefined ? attempt.left.filter((other) => other !== copy) : [];
-    attempt.current = copy;
-    return true;
-  }
-  // A whole copy that is not what object_info says, or an older one, is worth more than none: the
-  // report names it.
-  if (!attempt.lenient) {
-    attempt.lenient = true;
-    const whole = attempt.failed.filter(({ failure }) => failure !== 'unreadable');
-    attempt.lastResort = [...whole.map((f) => f.copy), ...attempt.plan.lastResort];
-  }
-  for (let next = attempt.lastResort.shift(); next !== undefined; next = attempt.lastResort.shift()) {
-    attempt.current = lanes.leastBusy([next], bytesOf(attempt.plan));
-    if (attempt.current !== undefined) return true;
-  }
-  return false;
-}
-
-/** Why the copies that count could not be used. */
-function whyNot({ plan, failed }: Attempt): string {
-  const reasons = failed.map((f) => f.reason);
-  const names = plan.copies.map(({ osd }) => osd.name).join(', ');
-  if (reasons.length === 0) reasons.push(`version ${plan.version ?? 'unknown'} is on ${names}, not at hand`);
-  return reasons.join('; ');
-}
-
 const detailOf = ({ pg, copies, version }: ObjectPlan): LossDetail => ({
   ...(pg === undefined ? {} : { pg }),
   ...(version === undefined ? {} : { version }),
   osds: copies.map(({ osd }) => osd.name),
 });
 
-/** What a copy would find without reading: doubts, and objects whose OSDs are all not at hand. */
-export function noteUnreachable(plan: ObjectPlan, lanes: ReadLanes, losses: Losses): void {
-  const { copies, doubt } = plan;
-  if (copies.some(({ osd }) => lanes.isHere(osd.catalog))) {
-    if (doubt === undefined) return;
-    forEachPiece(plan.pieces, (at, n) => losses.doubtful.add(at, n, plan.object, doubt, detailOf(plan)));
-    return;
-  }
-  const attempt: Attempt = { plan, left: [], lastResort: [], failed: [], current: undefined, lenient: false };
-  giveUp(attempt, losses);
-}
-
-function finish(
-  attempt: Attempt,
-  result: CopyResult & { ok: true },
-  totals: CopyTotals,
-  losses: Losses,
-): void {
-  totals.read += result.read;
-  totals.written += result.written;
-  totals.objects++;
-  const { plan, lenient, current } = attempt;
-  const older = plan.lastResort.includes(current!) ? `; another version was taken from ${current!.osd.name}` : '';
-  const reason = lenient ? whyNot(attempt) + older : plan.doubt;
-  if (reason === undefined) return;
-  forEachPiece(plan.pieces, (at, n) => losses.doubtful.add(at, n, plan.object, reason, detailOf(plan)));
+function addAll(map: LossMap, pieces: readonly number[], plan: ObjectPlan, reason: string): void {
+  forEachPiece(pieces, (at, n) => map.add(at, n, plan.object, reason, detailOf(plan)));
 }
 
 /** What is reported lost reads as zeros, whatever a copy left there before it failed. */
-function zeroPieces(plan: ObjectPlan, target: ImageTarget): void {
+function giveUp({ plan, pieces, failed, whyNot }: Attempt, target: ImageTarget, losses: Losses): void {
+  addAll(losses.lost, pieces, plan, whyNot);
+  if (failed.length === 0) return;
   const sink = openSink(target);
   try {
-    forEachPiece(plan.pieces, (offset, length) => sink.zero(offset, length));
+    forEachPiece(pieces, (offset, length) => sink.zero(offset, length));
   } finally {
     sink.close();
   }
 }
 
-function giveUp(attempt: Attempt, losses: Losses): void {
-  const { plan } = attempt;
-  const reason = whyNot(attempt);
-  forEachPiece(plan.pieces, (at, n) => losses.lost.add(at, n, plan.object, reason, detailOf(plan)));
+/** What a copy would find without reading: doubts, and objects whose OSDs are all not at hand. */
+export function noteUnreachable(plan: ObjectPlan, lanes: ReadLanes, losses: Losses): void {
+  const { copies, doubt, pieces } = plan;
+  if (!copies.some(({ osd }) => lanes.isHere(osd.catalog))) {
+    addAll(losses.lost, pieces, plan, new Attempt(plan).whyNot);
+  } else if (doubt !== undefined) {
+    addAll(losses.doubtful, pieces, plan, doubt);
+  }
 }

@@ -49,7 +49,8 @@ export class EcObject implements OpenObject {
   /** why shards were not used */
   readonly rejected: string[] = [];
   readonly #parts: EcShards;
-  readonly #read: number[];
+  readonly #good: Set<number>;
+  #read: number[] = [];
   #window: { from: number; bytes: Buffer } | undefined;
 
   /**
@@ -63,14 +64,43 @@ export class EcObject implements OpenObject {
     const opened = [...parts.shards.values()];
     this.path = opened[0]?.path ?? '(no shard)';
     this.mtimeMs = Math.max(0, ...opened.map((o) => o.mtimeMs));
-    const good = new Set(parts.shards.keys());
-    if (verify) for (const [shard, object] of parts.shards) if (!this.#isGood(shard, object)) good.delete(shard);
-    const plan = parts.code.plan(good);
+    this.#good = new Set(parts.shards.keys());
+    for (const [shard, object] of parts.shards) {
+      if (verify && !this.#isGood(shard, object)) this.#good.delete(shard);
+    }
+    this.#plan();
+  }
+
+  /** Chooses the shards to read from those that are good. @throws CORRUPT when they are too few */
+  #plan(): void {
+    const { code } = this.#parts;
+    const plan = code.plan(this.#good);
     if (plan === undefined) {
-      const { text } = parts.code.shortage(good);
+      const { text } = code.shortage(this.#good);
       throw corruptError([...this.rejected, text].join('; '), { path: this.path });
     }
     this.#read = plan.read;
+  }
+
+  /** Reads a range of the shards that are needed; one that fails is given up for another. */
+  #readShards(range: { offset: number; length: number }): Map<number, Uint8Array> {
+    for (;;) {
+      const input = new Map<number, Uint8Array>();
+      try {
+        for (const shard of this.#read) {
+          // Shards of newer releases may end early: what is not there is zeros.
+          const bytes = Buffer.alloc(range.length);
+          input.set(shard, bytes);
+          this.#parts.shards.get(shard)!.read(bytes, range.offset);
+        }
+        return input;
+      } catch (error) {
+        if (!isSourceFault(error)) throw error;
+        this.rejected.push(errorText(error));
+        this.#good.delete([...input.keys()].pop()!);
+        this.#plan();
+      }
+    }
   }
 
   #isGood(shard: number, object: OpenObject): boolean {
@@ -118,15 +148,9 @@ export class EcObject implements OpenObject {
   }
 
   #rebuild(offset: number, length: number): Buffer {
-    const { code, stripeWidth, shards } = this.#parts;
+    const { code, stripeWidth } = this.#parts;
     const range = shardRange(stripeWidth, code.k, offset, length);
-    const input = new Map<number, Uint8Array>();
-    for (const shard of this.#read) {
-      // Shards of newer releases may end early: what is not there is zeros.
-      const bytes = Buffer.alloc(range.length);
-      shards.get(shard)!.read(bytes, range.offset);
-      input.set(shard, bytes);
-    }
+    const input = this.#readShards(range);
     const data = new Map<number, Uint8Array>();
     code.decode(input, code.dataShards, data);
     const out = Buffer.alloc(length);

@@ -68,6 +68,7 @@ const job = (name: string, pieces: number[], rest: Partial<CopyJob> = {}): CopyJ
   ref: { id: { name: Buffer.from(name) } } as unknown as ObjectRef,
   ec: undefined,
   examine: false,
+  salvage: false,
   size: undefined,
   digest: undefined,
   pieces,
