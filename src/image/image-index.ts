@@ -124,7 +124,7 @@ export class ImageIndex {
       ...this.#nameOf(pool, namespace, id),
       headless: false,
       guesses: [],
-      problems: [...header.problems],
+      problems: [...header.problems, ...(object.problem === undefined ? [] : [object.problem])],
     });
   }
 

@@ -106,6 +106,7 @@ export async function readImageJournal(layer: Layer, reader: EvidenceReader): Pr
     result.problems.push('its journal was not found: the last writes may be missing');
     return result;
   }
+  if (header.problem !== undefined) result.problems.push(`its journal: ${header.problem}`);
   try {
     const journal = parseJournal(header.omap.map(([key, value]) => ({ key, value })));
     result.problems.push(...journal.problems);

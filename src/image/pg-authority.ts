@@ -52,18 +52,20 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
   const authority = [...candidates].sort(
     (a, b) =>
       sign * compareEversion(b.info.lastUpdate, a.info.lastUpdate) ||
+      Number(a.damage !== undefined) - Number(b.damage !== undefined) ||
       compareEversion(a.info.logTail, b.info.logTail) ||
       a.missing.size - b.missing.size,
   )[0];
   const noCopy =
     copies.length === 0 ? "no OSD here has the PG's metadata" : 'no complete copy of the PG is here';
-  const why = authority === undefined ? noCopy : doubt;
+  const damaged = authority?.damage && `${authority.osd.name}: ${authority.damage}`;
+  const why = authority === undefined ? noCopy : (doubt ?? damaged);
   const peers = authority === undefined ? copies : candidates.filter((copy) => isPeer(copy, authority));
   const unlisted = peers.length > 0 && peers.every((copy) => copy.unlisted);
   return {
     copies: [...copies],
     authority,
-    agreed: authority !== undefined && doubt === undefined && copies.every((copy) => equals(copy, authority)),
+    agreed: authority !== undefined && why === undefined && copies.every((copy) => equals(copy, authority)),
     doubt: why,
     absenceDoubt: why ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
   };
@@ -76,6 +78,7 @@ const isPeer = (copy: PgCopy, { info }: PgCopy): boolean =>
 
 const equals = (copy: PgCopy, authority: PgCopy): boolean =>
   isComplete(copy) &&
+  copy.damage === undefined &&
   copy.missing.size === 0 &&
   copy.bits === authority.bits &&
   compareEversion(copy.info.lastUpdate, authority.info.lastUpdate) === 0;

@@ -21,6 +21,8 @@ export interface PgCopy {
   info: PgInfo;
   /** part of its directories could not be listed: it may hold more than the catalog knows */
   unlisted: boolean;
+  /** why its database, and with it everything it says, may be older than it should; usually undefined */
+  damage?: string | undefined;
   /** objects this copy knows it lacks or must delete, by `hobjectKey` */
   missing: Map<string, MissingItem>;
 }
@@ -86,5 +88,5 @@ export function pgCopyOf(
   const pgNum = pgNumOf(pool);
   const bits = object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
   const partly = unlisted.has(collectionOf(object.ref.directory));
-  return { osd, pool, seed, shard, bits, info, missing, unlisted: partly };
+  return { osd, pool, seed, shard, bits, info, missing, unlisted: partly, damage: object.problem };
 }

