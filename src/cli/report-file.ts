@@ -1,12 +1,29 @@
-import { isStream } from '../io/destination.ts';
+import { isStream, refuseInSource } from '../io/destination.ts';
 import { writeTextFile } from '../io/text-file.ts';
+import { pathsOf } from '../store/detect.ts';
+import type { Source } from './source.ts';
 
-/** The report goes beside DEST, or where `--report` says. @throws DESTINATION */
-export function writeReport(
-  result: object,
-  { report, dest }: { report?: string; dest: string },
-): void {
+interface ReportOptions {
+  report?: string;
+  dest: string;
+  catalog?: string[];
+}
+
+/** The report goes beside DEST, or where `--report` says; none beside streams and devices. */
+function reportFile({ report, dest }: ReportOptions): string | undefined {
   const beside = isStream(dest) || dest.startsWith('/dev/') ? undefined : `${dest}.report.json`;
-  const file = report ?? beside;
+  return report ?? beside;
+}
+
+/** Before the work begins: a report never goes into a source. @throws USAGE, DESTINATION */
+export function checkReportFile(options: ReportOptions, source: Source): void {
+  const file = reportFile(options);
+  const sources = [...source.locations.values()].flatMap(pathsOf);
+  if (file !== undefined) refuseInSource(file, [...sources, ...(options.catalog ?? [])]);
+}
+
+/** @throws DESTINATION */
+export function writeReport(result: object, options: ReportOptions): void {
+  const file = reportFile(options);
   if (file !== undefined) writeTextFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
 }

@@ -1,5 +1,6 @@
 import { isStream, openDestination } from '../io/destination.ts';
 import { deviceWriter, type OrderedWriter, streamWriter } from '../io/stream-writer.ts';
+import { pathsOf } from '../store/detect.ts';
 import type { CommandContext } from './context.ts';
 import type { Source } from './source.ts';
 
@@ -28,7 +29,7 @@ export async function toDestination<T>(
     await writer.close();
     return result;
   }
-  const sources = [...[...source.locations.values()].map(({ path }) => path), ...catalog];
+  const sources = [...[...source.locations.values()].flatMap(pathsOf), ...catalog];
   const destination = openDestination({
     dest,
     size: 0,

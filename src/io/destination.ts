@@ -107,8 +107,8 @@ export interface DestinationRequest {
   need: number | undefined;
 }
 
-/** Refuses to write a catalog into a source. @throws USAGE, DESTINATION */
-export function refuseCatalogInSource(catalog: string, sources: readonly string[]): void {
+/** Refuses a file of ours (catalog, report) that would lie in a source or replace one. @throws USAGE, DESTINATION */
+export function refuseInSource(catalog: string, sources: readonly string[]): void {
   const real = realDestination(catalog);
   refuseSources(real, catalog, stat(real), sources);
 }

@@ -3,7 +3,7 @@ import { serializeError } from '../errors/salvage-error.ts';
 import { copyObjects } from '../export/copy-objects.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
-import { surveyJournal } from '../store/filestore/journal/survey.ts';
+import { surveyStore } from '../store/survey-store.ts';
 import { storeAt } from '../store/store-cache.ts';
 import type { Answer } from './pool.ts';
 
@@ -19,7 +19,7 @@ const answering =
     }
   };
 
-export const journal = answering(surveyJournal);
+export const journal = answering(surveyStore);
 export const scan = answering(scanCollections);
 export const metadata = answering(readMetadata);
 export const attrs = answering((task: AttrsTask) =>

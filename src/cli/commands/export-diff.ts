@@ -19,7 +19,7 @@ import {
   type CommonOptions,
 } from '../options.ts';
 import { recoveryReport, showExport } from '../render/recovery-report.ts';
-import { writeReport } from '../report-file.ts';
+import { checkReportFile, writeReport } from '../report-file.ts';
 import { openSource, type Source } from '../source.ts';
 import { toDestination } from '../stream-destination.ts';
 
@@ -74,6 +74,7 @@ export async function exportDiff(
   const source = await openSource(options, context);
   const { signal, done } = interruptible();
   try {
+    checkReportFile(options, source);
     const ends = await diffEnds(source, options, context);
     const started = Date.now();
     const outcome = await writeStream(ends, source, options, context, signal);

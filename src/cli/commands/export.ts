@@ -27,7 +27,7 @@ import {
   wholeNumber,
 } from '../options.ts';
 import { recoveryReport, showExport } from '../render/recovery-report.ts';
-import { writeReport } from '../report-file.ts';
+import { checkReportFile, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
 import { examine, openSource, type Source } from '../source.ts';
 
@@ -119,6 +119,7 @@ export async function exportImage(options: ExportOptions, context: CommandContex
   const source = await openSource(options, context);
   const { signal, done } = interruptible();
   try {
+    checkReportFile(options, source);
     const { image, snapshot } = selectImage(source, options);
     await examine(source, [image]);
     if (options.order !== undefined) setOrder(image, options.order);

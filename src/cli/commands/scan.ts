@@ -2,7 +2,7 @@ import { Catalog } from '../../catalog/catalog.ts';
 import { CatalogScan, type OsdScanSummary } from '../../catalog/scan.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { openCatalogForWriting } from '../../io/catalog-storage.ts';
-import { refuseCatalogInSource } from '../../io/destination.ts';
+import { refuseInSource } from '../../io/destination.ts';
 import { deviceLanes } from '../../io/device-lanes.ts';
 import { startPool } from '../../workers/pool.ts';
 import { pathsOf } from '../../store/detect.ts';
@@ -48,7 +48,7 @@ function show(outcome: Outcome, context: CommandContext): void {
 export async function scan(options: ScanOptions, context: CommandContext): Promise<ExitCode> {
   const { osds, left } = requireOsds(options.osd, context);
   const lanes = deviceLanes(options.jobs);
-  refuseCatalogInSource(options.catalog, osds.flatMap((osd) => pathsOf(osd.location)));
+  refuseInSource(options.catalog, osds.flatMap((osd) => pathsOf(osd.location)));
   const storage = openCatalogForWriting(options.catalog);
   const catalog = new Catalog(storage);
   for (const problem of catalog.problems) context.say(problem);
