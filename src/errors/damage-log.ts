@@ -3,13 +3,13 @@ import type { Damage, DamageReporter } from './damage.ts';
 /** Enough to see what is wrong; a disk with a million bad names must not fill the memory. */
 const KEPT = 200;
 
-/** Gathers damage: the first of it in full, all of it counted. */
+/** Gathers damage: the first of it in full, all of it counted but for what is harmless. */
 export class DamageLog {
   readonly kept: Damage[] = [];
   count = 0;
 
   readonly report: DamageReporter = (damage) => {
-    this.count++;
+    if (!damage.harmless) this.count++;
     if (this.kept.length < KEPT) this.kept.push(damage);
   };
 

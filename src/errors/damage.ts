@@ -10,6 +10,8 @@ export interface Damage {
   /** bytes given up because of it, where that can be told */
   dropped?: number;
   reason: string;
+  /** what every crash leaves behind (the torn end of a log): told, but nothing is missing for it */
+  harmless?: boolean;
 }
 
 export type DamageReporter = (damage: Damage) => void;

@@ -93,9 +93,10 @@ class GapKeeper {
     }
   }
 
-  #report(gap: Gap, prefix: string): void {
+  #report(gap: Gap, prefix: string, harmless = false): void {
     const { offset, dropped, reason } = gap;
-    this.#options.report({ path: this.#path, offset, dropped, reason: `${prefix}${reason}` });
+    const damage = { path: this.#path, offset, dropped, reason: `${prefix}${reason}` };
+    this.#options.report(harmless ? { ...damage, harmless } : damage);
   }
 
   /** A good record follows: whatever was dropped was dropped from the middle. */
@@ -107,8 +108,9 @@ class GapKeeper {
 
   /** The file ends here. */
   end(): void {
-    const prefix = this.#options.newest ? 'end of the log: ' : 'tail of a closed log dropped: ';
-    for (const gap of this.#gaps) if (!gap.blank) this.#report(gap, prefix);
+    const { newest } = this.#options;
+    const prefix = newest ? 'end of the log: ' : 'tail of a closed log dropped: ';
+    for (const gap of this.#gaps) if (!gap.blank) this.#report(gap, prefix, newest);
     this.#gaps = [];
   }
 }

@@ -50,7 +50,7 @@ export class BlueStoreReader implements ObjectStoreReader {
   constructor(location: OsdLocation, report: DamageReporter) {
     this.location = location;
     this.#report = (damage) => {
-      this.omapDamaged = true;
+      if (!damage.harmless) this.omapDamaged = true;
       report(damage);
     };
   }

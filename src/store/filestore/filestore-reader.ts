@@ -79,7 +79,7 @@ export class FileStoreReader implements ObjectStoreReader {
   }
 
   readonly #onOmapDamage: DamageReporter = (damage) => {
-    this.omapDamaged = true;
+    if (!damage.harmless) this.omapDamaged = true;
     this.#report(damage);
   };
 
