@@ -83,17 +83,18 @@ export class CatalogScan {
     const name = osdName(osd.identity, osd.location.path);
     const run = new OsdScan(known);
     const damage = new DamageLog();
-    const location = await this.#withJournal(osd.location, damage);
-    this.#append(RECORD.osdBegin, pack({ key, ...osd, location, at: Date.now() }));
-    let error: string | undefined;
-    try {
+    let { location } = osd;
+    const begin = () => this.#append(RECORD.osdBegin, pack({ key, ...osd, location, at: Date.now() }));
+    const error = await tolerantly(async () => {
+      try {
+        location = await this.#withJournal(osd.location, damage);
+      } finally {
+        begin();
+      }
       await this.#scanObjects(location, key, run, damage);
       await this.#readMetadata(location, key, run, damage);
-    } catch (failure) {
-      if (!isSourceFault(failure)) throw failure;
-      error = errorText(failure);
-      damage.report({ path: osd.location.path, reason: error });
-    }
+    });
+    if (error !== undefined) damage.report({ path: osd.location.path, reason: error });
     const end: OsdEnd = {
       ...{ key, at: Date.now(), dead: run.deadUnits(error === undefined) },
       ...{ damage: damage.kept, damageCount: damage.count },
@@ -197,6 +198,17 @@ export class CatalogScan {
 }
 
 const binary = (path: Uint8Array): string => Buffer.from(path).toString('latin1');
+
+/** Why `work` failed, where that is a source's fault; undefined when it did not. */
+async function tolerantly(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (failure) {
+    if (!isSourceFault(failure)) throw failure;
+    return errorText(failure);
+  }
+}
 
 /** One OSD during a scan: what earlier scans know of it, and what this one has found. */
 class OsdScan {

@@ -11,6 +11,8 @@ export interface CommonOptions {
 
 export interface SourceOptions {
   osd?: string[];
+  /** OSD=PATH, where a journal lies elsewhere */
+  journal?: string[];
   catalog?: string[];
   cluster?: string;
   /** use catalogs whose scan was not finished */
@@ -60,6 +62,7 @@ export const addCommonOptions = (command: Command): Command =>
 export const addOsdOption = (command: Command): Command =>
   command
     .option('--osd <path...>', "an OSD's directory or its current/, a directory of OSDs, or a glob of such")
+    .option('--journal <osd=path>', "a FileStore OSD's journal that is not in its directory; may be repeated", gather)
     .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber);
 
 export const addSourceOptions = (command: Command): Command =>

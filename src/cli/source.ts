@@ -57,18 +57,21 @@ export function warnOfProblems(
 }
 
 /** The OSDs that `--osd` names. @throws NOT_FOUND when there is none */
-export function requireOsds(patterns: readonly string[], context: CommandContext) {
-  const found = findOsds(patterns);
+export function requireOsds(
+  { osd = [], journal = [] }: Pick<SourceOptions, 'osd' | 'journal'>,
+  context: CommandContext,
+) {
+  const found = findOsds(osd);
   if (found.osds.length === 0) {
     const reasons = found.problems.map(({ path, reason }) => `${path}: ${reason}`);
     throw notFoundError(`no OSD found: ${reasons.join('; ')}`);
   }
   const left = warnOfProblems(context, found);
-  return { osds: found.osds, left };
+  return { osds: placeJournals(found.osds, journal), left };
 }
 
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
-  const { osds } = requireOsds(options.osd ?? [], context);
+  const { osds } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
   const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.dataPath)));
   const catalog = new Catalog(memoryStorage());
@@ -119,17 +122,28 @@ function isStillThere(location: OsdLocation, key: string): boolean {
 }
 
 /** Where the OSDs of the catalogs lie now: under the same paths, or under `--osd`. */
-function locate(clusters: readonly Cluster[], patterns: readonly string[]): Map<string, OsdLocation> {
-  const locations = new Map<string, OsdLocation>();
-  const given = patterns.length === 0 ? [] : findOsds(patterns).osds;
-  for (const { identity, location } of given) {
-    locations.set(osdKey(identity, realPath(location.path)), location);
-  }
+function locate(
+  clusters: readonly Cluster[],
+  { osd = [], journal = [] }: SourceOptions,
+): Map<string, OsdLocation> {
+  const found = new Map<string, FoundOsd>();
+  const given = osd.length === 0 ? [] : findOsds(osd).osds;
+  for (const one of given) found.set(osdKey(one.identity, realPath(one.location.path)), one);
   for (const { catalog } of clusters.flatMap((cluster) => cluster.osds)) {
-    if (locations.has(catalog.key) || !isStillThere(catalog.location, catalog.key)) continue;
-    locations.set(catalog.key, catalog.location);
+    const { key, identity, location } = catalog;
+    const moved = found.get(key)?.location;
+    // Only what the scan found in the journal is replayed: the rows say that much.
+    if (moved !== undefined) found.set(key, { identity, location: asScanned(moved, location) });
+    else if (isStillThere(location, key)) found.set(key, { identity, location });
   }
-  return locations;
+  const keys = [...found.keys()];
+  const placed = placeJournals([...found.values()], journal);
+  return new Map(keys.map((key, i) => [key, placed[i]!.location]));
+}
+
+/** A location found now, with what a scan learned of its journal. */
+function asScanned(location: OsdLocation, { replay }: OsdLocation): OsdLocation {
+  return replay === undefined ? location : { ...location, replay };
 }
 
 function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[] {
@@ -164,7 +178,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
   if (native === undefined) {
     context.warn('no native calls on this platform: attributes cannot be read, so versions are unknown');
   }
-  const locations = locate(clusters, options.osd ?? []);
+  const locations = locate(clusters, options);
   let { runner } = opened;
   return {
     clusters,

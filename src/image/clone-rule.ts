@@ -36,7 +36,13 @@ export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
  */
 export function guessClone(ids: readonly number[], snapId: bigint, hasHead: boolean): CloneRule {
   const clone = ids.filter((id) => id >= 0 && BigInt(id) >= snapId).sort((a, b) => a - b)[0];
-  if (clone === undefined && !hasHead) return { kind: 'absent' };
+  if (clone === undefined && !hasHead) {
+    // Where there are clones there was a head, a whiteout or a snapdir as well: it is lost.
+    const isBereft = ids.some((id) => id >= 0);
+    return isBereft
+      ? { kind: 'absent', doubt: 'its SnapSet is lost with its head: it may have existed' }
+      : { kind: 'absent' };
+  }
   const doubt = 'no SnapSet can be read: what served the snapshot was chosen by clone id';
   if (clone === undefined) return { kind: 'head', doubt };
   return { kind: 'clone', clone: BigInt(clone), bySnaps: false, doubt };

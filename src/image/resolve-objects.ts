@@ -188,7 +188,7 @@ class Resolver {
     if (rule === undefined) return this.#nowhere(pool, objectNo);
     if (rule.kind === 'head') return this.#judge(pool, objectNo, heads, rule.doubt);
     // The SnapSet itself says so: no pool below may say otherwise.
-    if (rule.kind === 'absent') return { state: 'absent', doubt: rule.doubt, whiteout: true };
+    if (rule.kind === 'absent') return { state: 'absent', doubt: rule.doubt, whiteout: rule.doubt === undefined };
     this.clones.set(objectNo, rule);
     for (const holder of this.#layer.pools) {
       const isServing = (snap: number) => snap >= 0 && BigInt(snap) === rule.clone;
@@ -294,7 +294,7 @@ class Resolver {
     candidates: readonly Candidate[],
     doubt: string | undefined,
   ): Resolution {
-    if (candidates.length === 0) return this.#nowhere(pool, objectNo);
+    if (candidates.length === 0) return doubtful(this.#nowhere(pool, objectNo), lostHead(pool, objectNo));
     const readable = candidates.filter(isReadable);
     const { verdict, version, copies } = this.#select(candidates);
     const why = verdict.doubt ?? doubt;
@@ -335,6 +335,13 @@ class Resolver {
     const same = sorted.filter((c) => c === best || (best.info !== undefined && hasVersion(c, best.info.version)));
     return this.#present(same, sorted, doubt);
   }
+}
+
+/** Where there are clones there is a head, a whiteout or a snapdir as well, unless it is lost. */
+function lostHead({ objects }: PoolObjects, objectNo: number): string | undefined {
+  const snaps = objects.rowsOf(objectNo).map((row) => objects.snap(row));
+  const isBereft = snaps.some((snap) => snap >= 0) && !snaps.some((snap) => snap < 0);
+  return isBereft ? 'it has clones, but neither head nor snapdir: its head is lost, or was deleted' : undefined;
 }
 
 /** Where the cache tier has no such object, the base pool decides. */

@@ -1,6 +1,7 @@
 import type { DamageReporter } from '../errors/damage.ts';
 import { scanBlueStore } from './bluestore/bluestore-scan.ts';
 import { CollectionScanner, type KnownUnit, listCollections } from './filestore/filestore-scan.ts';
+import type { Overlay } from './filestore/journal/overlay.ts';
 import {
   changesOf,
   emitCreated,
@@ -8,7 +9,6 @@ import {
   overlayForScan,
   RemovalFilter,
 } from './filestore/journal/overlay-scan.ts';
-import type { Overlay } from './filestore/journal/overlay.ts';
 import type { ObjectSink, OsdLocation } from './object-store.ts';
 
 export type { KnownUnit } from './filestore/filestore-scan.ts';

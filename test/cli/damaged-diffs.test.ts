@@ -20,7 +20,8 @@ const NOTHING = Buffer.alloc(0);
 const SPEC = 'rbd/snaps';
 const POINTS = ['s1', 's2', 's3-grown', 's4-shrunk', undefined];
 
-const at = (snapshot: string | undefined): string => (snapshot === undefined ? SPEC : `${SPEC}@${snapshot}`);
+const at = (snapshot: string | undefined): string =>
+  snapshot === undefined ? SPEC : `${SPEC}@${snapshot}`;
 
 /** Files of an image's data objects with what follows `<prefix>.` in their names. */
 function dataFiles(directory: string, prefix: string): { file: string; rest: string }[] {
@@ -28,7 +29,10 @@ function dataFiles(directory: string, prefix: string): { file: string; rest: str
   for (const entry of readdirSync(directory, { withFileTypes: true, recursive: true })) {
     const mark = `rbd\\udata.${prefix}.`;
     if (!entry.isFile() || !entry.name.startsWith(mark)) continue;
-    found.push({ file: path.join(entry.parentPath, entry.name), rest: entry.name.slice(mark.length) });
+    found.push({
+      file: path.join(entry.parentPath, entry.name),
+      rest: entry.name.slice(mark.length),
+    });
   }
   return found;
 }
@@ -84,7 +88,10 @@ describe.each(Object.entries(DAMAGES))('diffs where %s are gone', (_, isGone) =>
     let image: Buffer = NOTHING;
     for (const [i, diff] of parseImageV2(readFileSync(out)).diffs.entries()) {
       image = applyDiff(image, diff);
-      expect([diff.to, differences(image, await exported(POINTS[i], damaged), [])]).toEqual([POINTS[i], 0]);
+      expect([diff.to, differences(image, await exported(POINTS[i], damaged), [])]).toEqual([
+        POINTS[i],
+        0,
+      ]);
       const { lost, doubtful } = reports[i]!;
       const truth = await exported(POINTS[i], intact);
       expect([diff.to, differences(image, truth, [...lost, ...doubtful])]).toEqual([POINTS[i], 0]);
@@ -98,7 +105,13 @@ describe.each(Object.entries(DAMAGES))('diffs where %s are gone', (_, isGone) =>
       const start = from === undefined ? NOTHING : await exported(from, intact);
       const out = path.join(work.path, `step-${i}`);
       const since = from === undefined ? [] : ['--from-snap', from];
-      const { status, json } = await salvageJson<Losses>('export-diff', at(to), out, ...since, ...damaged);
+      const { status, json } = await salvageJson<Losses>(
+        'export-diff',
+        at(to),
+        out,
+        ...since,
+        ...damaged,
+      );
       const image = applyDiff(start, parseDiffV1(readFileSync(out)));
       const except = [...json.lost, ...json.doubtful];
       expect(status).toBe(except.length > 0 ? 3 : 0);

@@ -22,7 +22,9 @@ describe.each(['basic', 'leveldb', 'compacted', 'stale'])('diffs of %s', (name) 
   beforeAll(async () => {
     source = ['--catalog', await scanned(work.path, [fixtureOsds(name)])];
   });
-  const heads = Object.entries(truth.images).filter(([spec, { headless }]) => !spec.includes('@') && !headless);
+  const heads = Object.entries(truth.images).filter(
+    ([spec, { headless }]) => !spec.includes('@') && !headless,
+  );
 
   /** Names of an image's snapshots, oldest first. */
   const snapshotsOf = async (spec: string) => {
@@ -72,8 +74,15 @@ describe.each(['basic', 'leveldb', 'compacted', 'stale'])('diffs of %s', (name) 
   it('tells of each image what rbd info told', async () => {
     for (const [where, { info }] of Object.entries(truth.rbd)) {
       for (const [image, said] of Object.entries(info)) {
-        const stream = parseImageV2(await streamOf('export', `${where}/${image}`, '--export-format', '2'));
-        const { order, object_size: size, stripe_unit: unit = size, stripe_count: count = 1 } = said;
+        const stream = parseImageV2(
+          await streamOf('export', `${where}/${image}`, '--export-format', '2'),
+        );
+        const {
+          order,
+          object_size: size,
+          stripe_unit: unit = size,
+          stripe_count: count = 1,
+        } = said;
         expect(stream).toMatchObject({ order, stripeUnit: unit, stripeCount: count });
       }
     }
@@ -126,19 +135,29 @@ describe('what a diff is made of', () => {
 
   it('lists the extents that the stream holds', async () => {
     const argv = ['diff', 'rbd/snaps@s2', '--from-snap', 's1', ...source];
-    const { status, json } = await salvageJson<{ offset: number; length: number; exists: string }[]>(...argv);
+    const { status, json } = await salvageJson<
+      { offset: number; length: number; exists: string }[]
+    >(...argv);
     const { writes } = await diffOf('rbd/snaps@s2', '--from-snap', 's1');
     expect(status).toBe(0);
     expect(json).toEqual(
-      writes.map(({ offset, length, data }) => ({ offset, length, exists: String(data !== undefined) })),
+      writes.map(({ offset, length, data }) => ({
+        offset,
+        length,
+        exists: String(data !== undefined),
+      })),
     );
   });
 
   it('lists whole objects that changed as many as rbd du counts', async () => {
     const argv = ['diff', 'rbd/snaps@s2', '--from-snap', 's1', '--whole-object', ...source];
     const { json } = await salvageJson<{ length: number; exists: string }[]>(...argv);
-    const used = json.filter(({ exists }) => exists === 'true').reduce((sum, { length }) => sum + length, 0);
-    const said = truth.rbd.rbd!.du.images.find((row) => row.name === 'snaps' && row.snapshot === 's2');
+    const used = json
+      .filter(({ exists }) => exists === 'true')
+      .reduce((sum, { length }) => sum + length, 0);
+    const said = truth.rbd.rbd!.du.images.find(
+      (row) => row.name === 'snaps' && row.snapshot === 's2',
+    );
     expect(used).toBe(said!.used_size);
   });
 
@@ -153,9 +172,21 @@ describe('what a diff is made of', () => {
     const again = await salvage(argv);
     expect([again.status, isOneLine(again.stderr)]).toEqual([2, true]);
     const history = path.join(work.path, 'history');
-    const all = await salvageJson<Report>('export', '--export-format', '2', 'rbd/snaps', history, ...source);
+    const all = await salvageJson<Report>(
+      'export',
+      '--export-format',
+      '2',
+      'rbd/snaps',
+      history,
+      ...source,
+    );
     expect(all.json).toMatchObject({ complete: true, snapshot: null });
-    expect(all.json.snapshots.map(({ snapshot }) => snapshot)).toEqual(['s1', 's2', 's3-grown', 's4-shrunk']);
+    expect(all.json.snapshots.map(({ snapshot }) => snapshot)).toEqual([
+      's1',
+      's2',
+      's3-grown',
+      's4-shrunk',
+    ]);
   });
 
   it('refuses a start that is not older than the end, and a snapshot of a whole history', async () => {

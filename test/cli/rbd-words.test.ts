@@ -130,13 +130,22 @@ describe('words with options', () => {
     const names = async (...argv: string[]) =>
       (await ask<{ image: string }[]>('children', ...argv)).json.map((child) => child.image);
     expect(await names('rbd/base')).toEqual(['child', 'shrunk-child']);
-    expect(await names('rbd/base@gold', '--descendants')).toEqual(['child', 'grandchild', 'shrunk-child']);
+    expect(await names('rbd/base@gold', '--descendants')).toEqual([
+      'child',
+      'grandchild',
+      'shrunk-child',
+    ]);
     expect(await names('rbd/child@cs')).toEqual(['grandchild']);
     expect(await names('rbd/plain')).toEqual([]);
     // Its snapshot was removed, and it is in the trash itself.
     expect(await names('rbd/disowned')).toEqual(['orphan-child']);
     const [child] = (await ask<object[]>('children', 'rbd/disowned')).json;
-    expect(child).toMatchObject({ pool: 'rbd', pool_namespace: '', image: 'orphan-child', trash: false });
+    expect(child).toMatchObject({
+      pool: 'rbd',
+      pool_namespace: '',
+      image: 'orphan-child',
+      trash: false,
+    });
   });
 
   it('lists namespaces', async () => {
@@ -164,7 +173,9 @@ describe('words with options', () => {
   it('prints tables for people', async () => {
     const lines = async (...argv: string[]) =>
       (await salvage([...argv, ...source])).stdout.toString().split('\n');
-    expect((await lines('snap', 'ls', 'rbd/snaps'))[0]).toMatch(/^SNAPID +NAME +SIZE +PROTECTED +TIMESTAMP$/);
+    expect((await lines('snap', 'ls', 'rbd/snaps'))[0]).toMatch(
+      /^SNAPID +NAME +SIZE +PROTECTED +TIMESTAMP$/,
+    );
     expect((await lines('trash', 'ls', 'rbd'))[0]).toMatch(/^[0-9a-f]+ disowned$/);
     expect(await lines('children', 'rbd/base')).toEqual(['rbd/child', 'rbd/shrunk-child', '']);
     expect((await lines('du', 'rbd/snaps')).slice(-2)[0]).toMatch(/^<TOTAL> /);

@@ -10,7 +10,10 @@ const blocks = (text: string): Buffer =>
 /** Runs as `offset+length` in blocks, `z` behind those of zeros. */
 const shown = (runs: readonly DiffRun[]): string =>
   runs
-    .map(({ offset, length, data }) => `${offset / BLOCK}+${length / BLOCK}${data === undefined ? 'z' : ''}`)
+    .map(
+      ({ offset, length, data }) =>
+        `${offset / BLOCK}+${length / BLOCK}${data === undefined ? 'z' : ''}`,
+    )
     .join(' ');
 
 const whole = (n: number, all = false) => [{ offset: 0, length: n * BLOCK, all }];
@@ -59,7 +62,9 @@ describe('block runs', () => {
 
   it('keeps single runs of data small enough for a receiver', () => {
     const to = Buffer.alloc(9 << 20, 1);
-    const lengths = blockRuns({ from: undefined, to, base: 0 }, [{ offset: 0, length: to.length, all: false }]);
+    const lengths = blockRuns({ from: undefined, to, base: 0 }, [
+      { offset: 0, length: to.length, all: false },
+    ]);
     expect(lengths.map(({ length }) => length)).toEqual([4 << 20, 4 << 20, 1 << 20]);
   });
 });

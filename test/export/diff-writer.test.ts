@@ -42,7 +42,9 @@ describe('diff writer', () => {
 
   it('writes lengths in version 2, and of a protected snapshot one byte where it says eight', async () => {
     const ends = { from: undefined, to: snapshot('s1', 'protected'), size: 0x1800000 };
-    const { bytes } = await written(2, ends, [[{ offset: 0, length: 3, data: Buffer.from('abc') }]]);
+    const { bytes } = await written(2, ends, [
+      [{ offset: 0, length: 3, data: Buffer.from('abc') }],
+    ]);
     const wanted = hex(
       `7262642064696666207632 0a 74 0600000000000000 02000000 7331 70 0800000000000000 01
        73 0800000000000000 0000800100000000

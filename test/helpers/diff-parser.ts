@@ -40,14 +40,21 @@ class Cursor {
     if (found !== text) throw new Error(`"${found}" instead of "${text}"`);
   }
   end(): void {
-    if (this.at !== this.bytes.length) throw new Error(`${this.bytes.length - this.at} bytes too many`);
+    if (this.at !== this.bytes.length)
+      throw new Error(`${this.bytes.length - this.at} bytes too many`);
   }
 }
 
 /** Records of one diff; in version 2 each says its length, which must be right (but for `p`'s). */
 function readDiff(cursor: Cursor, version: 1 | 2): ParsedDiff {
   cursor.expect(`rbd diff v${version}\n`);
-  const diff: ParsedDiff = { from: undefined, to: undefined, protected: undefined, size: -1, writes: [] };
+  const diff: ParsedDiff = {
+    from: undefined,
+    to: undefined,
+    protected: undefined,
+    size: -1,
+    writes: [],
+  };
   for (let tag = cursor.tag(); tag !== 'e'; tag = cursor.tag()) {
     const length = version === 2 ? cursor.u64() : undefined;
     const start = cursor.at;
@@ -60,7 +67,8 @@ function readDiff(cursor: Cursor, version: 1 | 2): ParsedDiff {
       diff.writes.push({ offset, length: n, data: tag === 'w' ? cursor.take(n) : undefined });
     } else throw new Error(`tag ${JSON.stringify(tag)} at ${start}`);
     const wanted = tag === 'p' ? 8 : cursor.at - start;
-    if (length !== undefined && length !== wanted) throw new Error(`${tag}: ${length} is not ${wanted}`);
+    if (length !== undefined && length !== wanted)
+      throw new Error(`${tag}: ${length} is not ${wanted}`);
   }
   if (diff.size < 0) throw new Error('a diff without a size');
   return diff;

@@ -86,8 +86,8 @@ describe('guessClone', () => {
     expect(guessClone([4, -2], 5n, true)).toEqual({ kind: 'head', doubt });
   });
 
-  it('knows nothing of an object without head that has older clones only', () => {
-    expect(guessClone([4, -1], 5n, false)).toEqual({ kind: 'absent' });
+  it('doubts the absence of an object that has clones and neither head nor SnapSet', () => {
+    expect(guessClone([4, -1], 5n, false)).toMatchObject({ kind: 'absent', doubt: expect.any(String) });
     expect(guessClone([], 5n, false)).toEqual({ kind: 'absent' });
   });
 });

@@ -401,7 +401,7 @@ describe('objects at a snapshot', () => {
       size: 0x400000,
       from: { version: "60'80" },
     });
-    const { overlap } = resolution as { overlap: unknown[] };
+    const { overlap } = resolution as Extract<Resolution, { state: 'rebuilt' }>;
     expect(overlap).toEqual([
       { offset: 0, length: 0x358000 },
       { offset: 0x36f200, length: 0x90e00 },

@@ -81,6 +81,7 @@ describe('readLog', () => {
           offset: 12,
           dropped: 9,
           reason: 'end of the log: a record is longer than what is left',
+          harmless: true,
         },
       ],
     });

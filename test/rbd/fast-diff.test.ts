@@ -5,7 +5,8 @@ import type { ObjectMap } from '../../src/rbd/object-map.ts';
 /** A map by its states, one digit an object. */
 function map(states: string): ObjectMap {
   const bytes = new Uint8Array(Math.ceil(states.length / 4));
-  for (const [i, state] of [...states].entries()) bytes[i >> 2]! |= Number(state) << (6 - 2 * (i % 4));
+  for (const [i, state] of [...states].entries())
+    bytes[i >> 2]! |= Number(state) << (6 - 2 * (i % 4));
   return { objectCount: states.length, states: bytes, checked: true };
 }
 

@@ -28,7 +28,7 @@ function shardOf(
     attr: (name) =>
       name === 'hinfo_key' ? parts.hinfo : name === '_' ? Uint8Array.of(id) : undefined,
     read(target, position) {
-      if (parts.broken) throw sourceIoError(`shard ${id}: EIO`);
+      if (parts.broken) throw sourceIoError(`shard ${id}: EIO`, {});
       const part = bytes.subarray(position, position + target.length);
       target.set(part);
       return part.length;

@@ -86,7 +86,8 @@ export class BaseFiles {
   find(collection: string, name: string, hash: number): BaseFile | undefined {
     // While a directory is split an object may still be one level up.
     for (const directory of this.#directoriesOf(collection, hash)) {
-      const found = name.length < NAME_LIMIT ? this.#try(directory, name) : this.#tryLong(directory, name);
+      const found =
+        name.length < NAME_LIMIT ? this.#try(directory, name) : this.#tryLong(directory, name);
       if (found !== undefined) return found;
     }
     return undefined;

@@ -27,7 +27,11 @@ export function readEntryHead(ring: JournalRing, at: number): JournalEntry | und
 }
 
 /** The same from bytes. */
-export function decodeEntryHead(bytes: Uint8Array, at: number, ring: JournalRing): JournalEntry | undefined {
+export function decodeEntryHead(
+  bytes: Uint8Array,
+  at: number,
+  ring: JournalRing,
+): JournalEntry | undefined {
   const reader = new ByteReader(bytes, 'journal entry');
   const seq = reader.u64();
   const crc = reader.u32();
@@ -35,7 +39,8 @@ export function decodeEntryHead(bytes: Uint8Array, at: number, ring: JournalRing
   const prePad = reader.u32();
   const postPad = reader.u32();
   if (reader.u64() !== BigInt(at)) return undefined;
-  if (reader.u64() !== BigInt.asUintN(64, ring.header.fsidLow ^ seq ^ BigInt(length))) return undefined;
+  if (reader.u64() !== BigInt.asUintN(64, ring.header.fsidLow ^ seq ^ BigInt(length)))
+    return undefined;
   const total = 2 * ENTRY_HEAD_BYTES + prePad + length + postPad;
   if (total > ring.length || seq === 0n || seq > BigInt(Number.MAX_SAFE_INTEGER)) return undefined;
   const payload = at + ENTRY_HEAD_BYTES + prePad;

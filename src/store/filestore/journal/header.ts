@@ -67,14 +67,18 @@ function readOldFields(reader: ByteReader): JournalHeader {
 export function decodeJournalHeader(bytes: Uint8Array): JournalHeader {
   const reader = new ByteReader(bytes, 'journal header');
   const version = reader.u32();
-  if (version < 1 || version > 4) throw corruptError('no journal header', { offset: 0, found: version });
+  if (version < 1 || version > 4)
+    throw corruptError('no journal header', { offset: 0, found: version });
   const header = version === 1 ? readOldFields(reader) : readFields(reader, version);
   const { blockSize, maxSize, start } = header;
   if (blockSize < 512 || blockSize > MAX_BLOCK || (blockSize & (blockSize - 1)) !== 0) {
     throw corruptError(`journal header: block size ${blockSize}`, { offset: 0, found: blockSize });
   }
   if (start < blockSize || start >= maxSize) {
-    throw corruptError(`journal header: starts at ${start} of ${maxSize}`, { offset: 0, found: start });
+    throw corruptError(`journal header: starts at ${start} of ${maxSize}`, {
+      offset: 0,
+      found: start,
+    });
   }
   return header;
 }

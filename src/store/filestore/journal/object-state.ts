@@ -90,7 +90,8 @@ export class ObjectStates {
     const file = this.base(log);
     if (file === undefined) return { ...absent(), changed };
     const { size } = file;
-    const pieces: Pieces<DataSource> = size === 0 ? [] : [{ start: 0, end: size, source: file, at: 0 }];
+    const pieces: Pieces<DataSource> =
+      size === 0 ? [] : [{ start: 0, end: size, source: file, at: 0 }];
     return { exists: true, pieces, attrBase: log, attrOps: [], changed };
   }
 

@@ -52,7 +52,8 @@ export class OmapStates {
     let next = 0;
     for (const entry of base === undefined ? [] : this.#base.omap(base.object)) {
       const key = binaryKey(entry.key);
-      for (; next < changed.length && changed[next]! < key; next++) yield* this.#entry(changes, changed[next]!);
+      for (; next < changed.length && changed[next]! < key; next++)
+        yield* this.#entry(changes, changed[next]!);
       if (changes.has(key) || removed.some((r) => r.first <= key && key < r.last)) continue;
       yield entry;
     }

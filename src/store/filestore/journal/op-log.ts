@@ -58,6 +58,12 @@ export interface CollectionLog {
   bits: number | undefined;
 }
 
+/** Source and target of a split or merge. */
+interface Ends {
+  from: CollectionLog;
+  to: CollectionLog;
+}
+
 const ON_OBJECT = new Set<number>([
   ...[OP.create, OP.touch, OP.write, OP.zero, OP.truncate, OP.remove],
   ...[OP.setattr, OP.setattrs, OP.rmattr, OP.rmattrs],
@@ -143,28 +149,39 @@ export class OpLogs {
   /** Takes the next op. @throws CORRUPT when it names no object */
   apply(op: JournalOp, position: Position): void {
     this.#position = position;
-    if (ON_OBJECT.has(op.code)) return this.#onObject(op);
+    if (ON_OBJECT.has(op.code)) this.#onObject(op);
+    else this.#onMore(op);
+  }
+
+  #onMore(op: JournalOp): void {
     switch (op.code) {
       case OP.clone:
       case OP.cloneRange:
       case OP.cloneRange2:
-        return this.#clone(op);
+        this.#clone(op);
+        break;
       case OP.collAdd:
-        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.object));
+        this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.object));
+        break;
       case OP.collMoveRename:
-        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.destObject));
+        this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.destColl, op.destObject));
+        break;
       case OP.tryRename:
-        return this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.coll, op.destObject));
+        this.#move(this.#logOf(op.coll, op.object), this.#logOf(op.coll, op.destObject));
+        break;
       case OP.mkcoll:
       case OP.collSetBits:
-        return this.#setBits(op);
+        this.#setBits(op);
+        break;
       case OP.splitCollection2:
-        return this.#split(op);
+        this.#split(op);
+        break;
       case OP.mergeCollection:
-        return this.#merge(op);
+        this.#merge(op);
+        break;
       default:
         // Hints, attributes of collections (which nobody reads), and the second half of a move.
-        return undefined;
+        break;
     }
   }
 
@@ -205,18 +222,20 @@ export class OpLogs {
     if (!isDone(collection.guards.own, this.#position) && bits > 0) collection.bits = bits;
   }
 
-  /** Both ends of a split or merge, undefined where it is done already. */
-  #ends({ coll, destColl }: JournalOp): { from: CollectionLog; to: CollectionLog } | undefined {
+  /** Both ends of a split or merge. */
+  #ends({ coll, destColl }: JournalOp): Ends | undefined {
     const names = [directoryOf(coll, undefined), directoryOf(destColl, undefined)];
     if (names[0] === undefined || names[1] === undefined || names[0] === names[1]) return undefined;
-    const [from, to] = [this.collection(names[0]), this.collection(names[1])];
-    const done = [from, to].some(({ guards }) => isDone(guards.own, this.#position));
-    return done ? undefined : { from, to };
+    return { from: this.collection(names[0]), to: this.collection(names[1]) };
+  }
+
+  #areDone({ from, to }: Ends): boolean {
+    return [from, to].some(({ guards }) => isDone(guards.own, this.#position));
   }
 
   #split(op: JournalOp): void {
     const ends = this.#ends(op);
-    if (ends === undefined) return;
+    if (ends === undefined || this.#areDone(ends)) return;
     const mask = op.bits >= 32 ? 0xffffffff : 2 ** op.bits - 1;
     this.#moveAll(ends, (hash) => (hash & mask) >>> 0 === op.remainder);
     ends.from.bits = op.bits;
@@ -226,12 +245,25 @@ export class OpLogs {
   #merge(op: JournalOp): void {
     const ends = this.#ends(op);
     if (ends === undefined) return;
+    if (this.#areDone(ends)) {
+      this.#drop(ends.from);
+      return;
+    }
     this.#moveAll(ends, () => true);
     ends.to.bits = op.bits;
   }
 
+  /**
+   * The collection is gone, and what the journal did to its objects before has gone with them
+   * (a replay by Ceph leaves remains of them in a collection that no PG has any more).
+   */
+  #drop({ guards, objects }: CollectionLog): void {
+    if (guards.exists) return;
+    for (const log of objects.values()) this.#append(log, { ...NO_FIELDS, code: OP.remove });
+  }
+
   /** Rare, and the one thing for which a collection is listed. */
-  #moveAll({ from, to }: { from: CollectionLog; to: CollectionLog }, wanted: (hash: number) => boolean) {
+  #moveAll({ from, to }: Ends, wanted: (hash: number) => boolean): void {
     for (const name of from.guards.exists ? this.#files.list(from.name) : []) {
       const object = objectOfFile(name);
       if (object !== undefined && wanted(object.hash)) this.#log(from, object);

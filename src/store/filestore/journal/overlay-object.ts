@@ -1,9 +1,8 @@
 import type { OpenObject } from '../../object-store.ts';
 import { attrFromOps } from './attr-ops.ts';
 import type { BaseFile } from './base-files.ts';
-import type { ObjectState } from './object-state.ts';
+import type { DataSource, ObjectState } from './object-state.ts';
 import { type Piece, pieceAt, sizeOf } from './pieces.ts';
-import type { DataSource } from './object-state.ts';
 import type { JournalRing } from './ring.ts';
 
 /** What an object needs of the store to be read. */
@@ -81,7 +80,11 @@ export class OverlayObject implements OpenObject {
     return undefined;
   }
 
-  #dataIn({ source, at, start }: Piece<DataSource>, from: number, to: number): [number, number] | undefined {
+  #dataIn(
+    { source, at, start }: Piece<DataSource>,
+    from: number,
+    to: number,
+  ): [number, number] | undefined {
     if (source === undefined) return undefined;
     if (source === 'journal') return [from, to];
     const shift = at - start;

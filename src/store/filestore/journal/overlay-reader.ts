@@ -13,8 +13,8 @@ import type {
 } from '../../object-store.ts';
 import type { FileStoreReader } from '../filestore-reader.ts';
 import type { BaseFile } from './base-files.ts';
-import type { ObjectLog } from './op-log.ts';
 import { OmapStates } from './omap-state.ts';
+import type { ObjectLog } from './op-log.ts';
 import { logOf, type Overlay, readOverlay } from './overlay.ts';
 import { OverlayObject } from './overlay-object.ts';
 
@@ -84,7 +84,8 @@ export class OverlayReader implements ObjectStoreReader {
   #newer(replayed: OpenObject, base: BaseFile, log: ObjectLog): OpenObject {
     const file = this.#openFile(base, log);
     const [ours, theirs] = [versionOf(replayed), versionOf(file)];
-    const fileIsNewer = theirs !== undefined && (ours === undefined || compareEversion(theirs, ours) > 0);
+    const fileIsNewer =
+      theirs !== undefined && (ours === undefined || compareEversion(theirs, ours) > 0);
     (fileIsNewer ? replayed : file).close();
     return fileIsNewer ? file : replayed;
   }
@@ -94,9 +95,9 @@ export class OverlayReader implements ObjectStoreReader {
     return this.#opened().collections.get(collection)?.bits ?? this.#base.pgBits(directory);
   }
 
-  *omap(id: ObjectId, directory?: Uint8Array): Iterable<OmapEntry> {
+  *omap(id: ObjectId): Iterable<OmapEntry> {
     const overlay = this.#opened();
-    const log = directory === undefined ? anyLogOf(overlay, id) : logOf(overlay, directory, id);
+    const log = existingLogOf(overlay, id);
     if (log === undefined) {
       yield* this.#base.omap(id);
       return;
@@ -126,12 +127,11 @@ function versionOf(object: OpenObject): Eversion | undefined {
   }
 }
 
-/** The database knows no collections: an object is in one, unless a split has moved it. */
-function anyLogOf(overlay: Overlay, id: ObjectId): ObjectLog | undefined {
-  const logs: ObjectLog[] = [];
+/** The database knows no collections: an object is in one, whatever splits have done to it. */
+function existingLogOf(overlay: Overlay, id: ObjectId): ObjectLog | undefined {
   for (const { name } of overlay.collections.values()) {
     const log = logOf(overlay, Buffer.from(name, 'latin1'), id);
-    if (log !== undefined) logs.push(log);
+    if (log !== undefined && overlay.states.stateOf(log).exists) return log;
   }
-  return logs.find((log) => overlay.states.stateOf(log).exists) ?? logs[0];
+  return undefined;
 }

@@ -2,7 +2,13 @@ import { binaryKey, binaryKeyBytes } from '../../../bytes/names.ts';
 import { NO_GENERATION } from '../../../ceph/hobject.ts';
 import type { DamageReporter } from '../../../errors/damage.ts';
 import { errorText, isSourceFault } from '../../../errors/salvage-error.ts';
-import { isUnreadable, type ObjectId, type ObjectSink, type OsdLocation, type UnitStamp } from '../../object-store.ts';
+import {
+  isUnreadable,
+  type ObjectId,
+  type ObjectSink,
+  type OsdLocation,
+  type UnitStamp,
+} from '../../object-store.ts';
 import { isRelevant } from '../../relevant-objects.ts';
 import { DataObjectNameParser } from '../fast-filename.ts';
 import { formatFileName } from '../object-filename.ts';
@@ -42,7 +48,11 @@ export function overlayForScan(location: OsdLocation): Overlay | undefined {
 }
 
 /** Looks at every object of a collection that the journal touches. */
-export function changesOf(overlay: Overlay, collection: string, report: DamageReporter): CollectionChanges {
+export function changesOf(
+  overlay: Overlay,
+  collection: string,
+  report: DamageReporter,
+): CollectionChanges {
   const changes: CollectionChanges = {
     ...{ created: [], removed: new Set<string>() },
     ...{ removedHashes: new Set<number>(), directories: new Set<string>() },
@@ -102,7 +112,16 @@ export class RemovalFilter implements ObjectSink {
   ): boolean {
     const name = () => binaryKey(buffer.subarray(prefixStart, tailEnd));
     if (this.#isRemoved(hash, name)) return true;
-    return this.#sink.dataObject(buffer, prefixStart, prefixEnd, objectNo, snap, hash, tailStart, tailEnd);
+    return this.#sink.dataObject(
+      buffer,
+      prefixStart,
+      prefixEnd,
+      objectNo,
+      snap,
+      hash,
+      tailStart,
+      tailEnd,
+    );
   }
 
   namedObject(id: ObjectId, fileName: Uint8Array): void {
@@ -125,7 +144,11 @@ export class RemovalFilter implements ObjectSink {
 }
 
 /** Hands the objects that only the journal has to the sink, as a unit of their own. */
-export function emitCreated(collection: string, created: readonly ObjectLog[], sink: ObjectSink): void {
+export function emitCreated(
+  collection: string,
+  created: readonly ObjectLog[],
+  sink: ObjectSink,
+): void {
   if (created.length === 0) return;
   const parser = new DataObjectNameParser();
   sink.beginUnit(binaryKeyBytes(`${collection}/${UNIT}`));

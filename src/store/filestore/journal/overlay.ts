@@ -1,12 +1,12 @@
-import { sourceIoError } from '../../../errors/salvage-error.ts';
 import { NO_GENERATION } from '../../../ceph/hobject.ts';
+import { sourceIoError } from '../../../errors/salvage-error.ts';
 import type { JournalReplay, ObjectId, OsdLocation } from '../../object-store.ts';
 import { formatFileName } from '../object-filename.ts';
 import { BaseFiles } from './base-files.ts';
 import { hasFoot, readEntryHead } from './entry.ts';
 import { ObjectStates } from './object-state.ts';
-import { commitTimeOf, committedOf, openJournal } from './open-journal.ts';
 import { type CollectionLog, type ObjectLog, OpLogs } from './op-log.ts';
+import { commitTimeOf, committedOf, openJournal } from './open-journal.ts';
 import { readOps } from './read-ops.ts';
 import type { JournalRing } from './ring.ts';
 
@@ -51,7 +51,11 @@ const changed = (ring: JournalRing) =>
   sourceIoError(`${ring.path}: not the journal that was scanned`, { path: ring.path });
 
 /** The ops on an object; undefined where the journal does not touch it. */
-export function logOf(overlay: Overlay, directory: Uint8Array, id: ObjectId): ObjectLog | undefined {
+export function logOf(
+  overlay: Overlay,
+  directory: Uint8Array,
+  id: ObjectId,
+): ObjectLog | undefined {
   const collection = Buffer.from(directory).toString('latin1').split('/', 1)[0]!;
   const log = overlay.collections.get(collection);
   // Most objects are not in the journal: their names need not be spelled.

@@ -32,7 +32,12 @@ export function pieceAt(pieces: Pieces<unknown>, position: number): number {
 /** The part of a piece in [start, end). */
 function clip<S>(piece: Piece<S>, start: number, end: number): Piece<S> {
   const from = Math.max(piece.start, start);
-  return { ...piece, start: from, end: Math.min(piece.end, end), at: piece.at + from - piece.start };
+  return {
+    ...piece,
+    start: from,
+    end: Math.min(piece.end, end),
+    at: piece.at + from - piece.start,
+  };
 }
 
 /** Puts a piece over what is there; a gap before it becomes zeros. */
@@ -62,7 +67,12 @@ export function resize<S>(pieces: Pieces<S>, size: number): void {
 }
 
 /** Copies of the pieces in [start, end), moved by `shift`. */
-export function rangeOf<S>(pieces: Pieces<S>, start: number, end: number, shift: number): Pieces<S> {
+export function rangeOf<S>(
+  pieces: Pieces<S>,
+  start: number,
+  end: number,
+  shift: number,
+): Pieces<S> {
   const found: Pieces<S> = [];
   for (let i = pieceAt(pieces, start); i < pieces.length && pieces[i]!.start < end; i++) {
     const piece = clip(pieces[i]!, start, end);

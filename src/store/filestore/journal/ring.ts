@@ -66,7 +66,10 @@ export class JournalRing {
 
   #refill(position: number, length: number, ahead: number): void {
     if (length > MAX_STRUCTURE || length > this.length) {
-      throw corruptError(`journal: a structure of ${length} bytes`, { path: this.path, offset: position });
+      throw corruptError(`journal: a structure of ${length} bytes`, {
+        path: this.path,
+        offset: position,
+      });
     }
     const wanted = Math.max(length, Math.min(ahead, this.length));
     // No further than the ring's end: bytes behind it belong to whoever wrapped.

@@ -2,9 +2,16 @@ import type { Damage } from '../../../errors/damage.ts';
 import { errorText, isSourceFault, SalvageError } from '../../../errors/salvage-error.ts';
 import type { JournalReplay, OsdLocation } from '../../object-store.ts';
 import { BaseFiles } from './base-files.ts';
-import { decodeEntryHead, ENTRY_HEAD_BYTES, hasFoot, isIntact, type JournalEntry, readEntryHead } from './entry.ts';
-import { committedOf, journalPath, openJournal, osdFsidOf } from './open-journal.ts';
+import {
+  decodeEntryHead,
+  ENTRY_HEAD_BYTES,
+  hasFoot,
+  isIntact,
+  type JournalEntry,
+  readEntryHead,
+} from './entry.ts';
 import { OpLogs } from './op-log.ts';
+import { committedOf, journalPath, openJournal, osdFsidOf } from './open-journal.ts';
 import { readOps } from './read-ops.ts';
 import type { JournalRing } from './ring.ts';
 
@@ -64,11 +71,19 @@ function unusable(journal: string, committed: number, why: string): JournalSurve
   };
 }
 
-function survey(ring: JournalRing, location: OsdLocation, known: number | undefined): JournalSurvey {
+function survey(
+  ring: JournalRing,
+  location: OsdLocation,
+  known: number | undefined,
+): JournalSurvey {
   const { header } = ring;
   const fsid = osdFsidOf(location);
   if (fsid !== undefined && header.fsid !== undefined && header.fsid !== fsid) {
-    return unusable(ring.path, known ?? 0, `it belongs to another OSD (${header.fsid}, not ${fsid})`);
+    return unusable(
+      ring.path,
+      known ?? 0,
+      `it belongs to another OSD (${header.fsid}, not ${fsid})`,
+    );
   }
   const committed = known ?? Math.max(header.committedUpTo, (header.startSeq ?? 1) - 1);
   const result = judge(ring, committed, new Walk(ring, location, committed).run());
@@ -121,7 +136,8 @@ class Walk {
       end.begins ??= entry.seq;
       expected = entry.seq + 1;
       end.at = entry.next;
-      passed += entry.next > entry.at ? entry.next - entry.at : entry.next - entry.at + this.#ring.length;
+      passed +=
+        entry.next > entry.at ? entry.next - entry.at : entry.next - entry.at + this.#ring.length;
     }
     return end;
   }
@@ -175,7 +191,10 @@ function judge(ring: JournalRing, committed: number, end: WalkEnd): JournalSurve
     if (torn) replay.reason = `op ${last + 1}, the last one, was not written to its end`;
     return { replay, damage: [] };
   }
-  const what = later === undefined ? fault : `op ${last + 1} is damaged, op ${later} follows${fault === undefined ? '' : ` (${fault})`}`;
+  const what =
+    later === undefined
+      ? fault
+      : `op ${last + 1} is damaged, op ${later} follows${fault === undefined ? '' : ` (${fault})`}`;
   const reason = `the journal ends early at 0x${at.toString(16)}: ${what}: ${STALE}`;
   return {
     replay: { ...replay, broken: true, reason },
@@ -197,7 +216,11 @@ function laterEntry(ring: JournalRing, at: number, last: number): number | undef
     for (let done = 0; done < Math.min(SEARCH_BYTES, ring.length - blockSize); done += blockSize) {
       const position = ring.wrap(begin + done);
       if (position + ENTRY_HEAD_BYTES > maxSize) continue;
-      const found = decodeEntryHead(ring.bytes(position, ENTRY_HEAD_BYTES, SEARCH_AHEAD), position, ring);
+      const found = decodeEntryHead(
+        ring.bytes(position, ENTRY_HEAD_BYTES, SEARCH_AHEAD),
+        position,
+        ring,
+      );
       if (found !== undefined && found.seq > last + 1) return found.seq;
     }
   } catch (error) {

@@ -1,6 +1,6 @@
 import { ByteReader } from '../../../bytes/byte-reader.ts';
 import { binaryKey } from '../../../bytes/names.ts';
-import { type StructHead, readHead, skipVersioned } from '../../../ceph/encoding.ts';
+import { readHead, type StructHead, skipVersioned } from '../../../ceph/encoding.ts';
 import { formatColl, readColl } from '../../../ceph/pg.ts';
 import { isSourceFault, type SalvageError } from '../../../errors/salvage-error.ts';
 import type { PayloadCursor } from './cursor.ts';
@@ -65,7 +65,11 @@ function recordsOr(error: SalvageError, body: PayloadCursor): JournalOp[] {
 }
 
 /** A map from something to its index, turned round. Entries are raw bytes or what `decode` makes. */
-function invert(reader: ByteReader, minBytes: number, decode: (reader: ByteReader) => string): string[] {
+function invert(
+  reader: ByteReader,
+  minBytes: number,
+  decode: (reader: ByteReader) => string,
+): string[] {
   const count = reader.count(minBytes + 4);
   const found: string[] = [];
   for (let i = 0; i < count; i++) {
@@ -99,7 +103,12 @@ function decodeRecords(body: PayloadCursor): JournalOp[] {
   return ops;
 }
 
-function readRecord(r: ByteReader, colls: string[], objects: string[], data: PayloadCursor): JournalOp {
+function readRecord(
+  r: ByteReader,
+  colls: string[],
+  objects: string[],
+  data: PayloadCursor,
+): JournalOp {
   const code = r.u32();
   const op: JournalOp = {
     code,

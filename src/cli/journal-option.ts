@@ -1,0 +1,37 @@
+import path from 'node:path';
+import { usageError } from '../errors/salvage-error.ts';
+import { realPath } from '../io/file-source.ts';
+import type { FoundOsd } from '../store/detect.ts';
+
+/** Does a word name this OSD: its number, `osd.N`, its uuid or its path? */
+function isNamed({ identity, location }: FoundOsd, word: string): boolean {
+  const { whoami, osdFsid } = identity;
+  const number = /^(?:osd\.)?(\d{1,9})$/.exec(word)?.[1];
+  if (number !== undefined && whoami === Number(number)) return true;
+  return word.toLowerCase() === osdFsid || realPath(word) === realPath(location.path);
+}
+
+/**
+ * Applies `--journal OSD=PATH`: where the journals are that do not lie beside `current/`.
+ * @returns the OSDs, those named with their journal
+ * @throws USAGE when a word names no FileStore OSD here, or more than one
+ */
+export function placeJournals(osds: readonly FoundOsd[], options: readonly string[]): FoundOsd[] {
+  const placed = [...osds];
+  for (const option of options) {
+    const split = option.indexOf('=');
+    if (split < 1 || split === option.length - 1) {
+      throw usageError(`--journal ${option}: it must be OSD=PATH, such as osd.3=/dev/sdb2`);
+    }
+    const word = option.slice(0, split);
+    const found = placed.filter((osd) => osd.location.kind === 'filestore' && isNamed(osd, word));
+    if (found.length !== 1) {
+      const why = found.length === 0 ? 'names no FileStore OSD here' : 'names several OSDs';
+      throw usageError(`--journal ${option}: ${word} ${why}`);
+    }
+    const [osd] = found as [FoundOsd];
+    const journal = path.resolve(option.slice(split + 1));
+    placed[placed.indexOf(osd)] = { ...osd, location: { ...osd.location, journal } };
+  }
+  return placed;
+}
