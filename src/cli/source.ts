@@ -12,11 +12,12 @@ import { clustersOf } from '../image/clusters-of.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
 import { examineHeadless } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
-import { detectAll, pathsOf } from '../store/detect.ts';
+import { detectAll, type FoundOsd, pathsOf } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { startPool } from '../workers/pool.ts';
 import type { CommandContext } from './context.ts';
 import { findOsds } from './find-osds.ts';
+import { placeJournals } from './journal-option.ts';
 import type { SourceOptions } from './options.ts';
 
 /** More threads than this only compete for memory. */

@@ -17,7 +17,7 @@ export interface ServingClone {
   doubt?: string;
 }
 
-/** The rule proper: docs/formats/filestore.md, "Which file holds (object, snapshot)". */
+/** The rule proper: the smallest clone from the snapshot on serves it, if it says so. */
 export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
   if (snapId > snapSet.seq) return { kind: 'head' };
   const clone = snapSet.clones.find((id) => id >= snapId);

@@ -98,7 +98,7 @@ const has = (evidence: readonly CopyEvidence[], version: Eversion): boolean =>
 
 /**
  * Which version of an object counts, given every copy that lies on the OSDs.
- * docs/formats/filestore.md, "Rule to choose".
+ * docs/replica-choice.md, "Per object".
  */
 export function judgeObject(
   decision: PgDecision,

@@ -62,7 +62,7 @@ export interface RebuiltClone {
 
 /**
  * Finds out, for some objects of a layer, whether they exist at its snapshot and which copies hold
- * them. docs/formats/filestore.md, "The read rule" and "Rule to choose".
+ * them. docs/formats/ceph.md, "SnapSet", and docs/replica-choice.md.
  */
 export async function resolveObjects(
   layer: Layer,

@@ -140,13 +140,33 @@ function detectFile(file: string): Findings {
   return { ...nothing(), ...found };
 }
 
+const SNAPSHOT = /^snap_(\d{1,15})$/;
+
+/** A directory of collections below an OSD's directory, by its name. */
+function dataPathCalled(directory: string, name: string): string | undefined {
+  const inside = path.join(directory, name);
+  return isDirectory(inside) && isDataPath(inside, listNames(inside)) ? inside : undefined;
+}
+
+/**
+ * `current/`, or on btrfs the newest of its snapshots: Ceph throws `current/` away when it starts,
+ * unless `nosnap` in it says that the snapshots are older.
+ */
+function dataPathIn(directory: string, names: readonly string[]): string | undefined {
+  const current = names.includes('current') ? dataPathCalled(directory, 'current') : undefined;
+  if (current !== undefined && exists(path.join(current, 'nosnap'))) return current;
+  const numbers = names.flatMap((name) => SNAPSHOT.exec(name)?.slice(1).map(Number) ?? []);
+  for (const number of numbers.sort((a, b) => b - a)) {
+    const snapshot = dataPathCalled(directory, `snap_${number}`);
+    if (snapshot !== undefined) return snapshot;
+  }
+  return current;
+}
+
 function detectDirectory(directory: string, depth: number): Findings {
   const names = listNames(directory);
-  const current = path.join(directory, 'current');
-  if (names.includes('current') && isDirectory(current)) {
-    const inside = listNames(current);
-    if (isDataPath(current, inside)) return { ...nothing(), osds: [fileStore(directory, current)] };
-  }
+  const dataPath = dataPathIn(directory, names);
+  if (dataPath !== undefined) return { ...nothing(), osds: [fileStore(directory, dataPath)] };
   if (isDataPath(directory, names)) {
     // A bare `current/`: the OSD's own directory may still be around it.
     const parent = path.dirname(path.resolve(directory));

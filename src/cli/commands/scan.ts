@@ -14,6 +14,7 @@ import { requireOsds, threadsFor } from '../source.ts';
 
 interface ScanOptions extends CommonOptions {
   osd: string[];
+  journal?: string[];
   catalog: string;
   jobs?: number;
 }
@@ -46,7 +47,7 @@ function show(outcome: Outcome, context: CommandContext): void {
 }
 
 export async function scan(options: ScanOptions, context: CommandContext): Promise<ExitCode> {
-  const { osds, left } = requireOsds(options.osd, context);
+  const { osds, left } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
   refuseInSource(options.catalog, osds.flatMap((osd) => pathsOf(osd.location)));
   const storage = openCatalogForWriting(options.catalog);

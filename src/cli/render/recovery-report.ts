@@ -100,11 +100,10 @@ export function showRanges(what: string, ranges: readonly LossRange[], context: 
 export function showLosses(report: RecoveryReport, context: CommandContext): void {
   showRanges('lost (zeros)', report.lost, context);
   showRanges('doubtful', report.doubtful, context);
-  if (report.lost.length + report.doubtful.length > 0) {
-    for (const { osd, bytes, reason } of report.missing_osds) {
-      const amount = bytes === undefined ? '' : `, ${bytesText(bytes)} of this image`;
-      context.warn(`  not here: ${osd} (${reason}${amount})`);
-    }
+  // Told even where nothing is missed: an OSD that lived longer than all of these may know better.
+  for (const { osd, bytes, reason } of report.missing_osds) {
+    const amount = bytes === undefined ? '' : `, ${bytesText(bytes)} of this image`;
+    context.say(`not here: ${osd} (${reason}${amount})`);
   }
 }
 

@@ -69,8 +69,13 @@ export class ObjectStates {
     return isDone(this.base(log)?.guard, node);
   }
 
-  /** @throws SOURCE_IO, CORRUPT */
-  stateOf(log: ObjectLog, node = log.last, budget = new Budget()): ObjectState {
+  /** What all its ops make of an object. @throws SOURCE_IO, CORRUPT */
+  current(log: ObjectLog): ObjectState {
+    return this.stateAt(log, log.last, new Budget());
+  }
+
+  /** What it was right after an op; undefined: before all of them. */
+  stateAt(log: ObjectLog, node: OpNode | undefined, budget: Budget): ObjectState {
     const todo: OpNode[] = [];
     let state: ObjectState | undefined;
     // Backwards: what stands before a removal or a copy does not count any more, nor does what
@@ -101,7 +106,7 @@ export class ObjectStates {
     if (node.code === GONE) return this.isDone(node.other!, node) ? undefined : absent();
     if (node.code === OP.collMoveRename && this.isDone(node.other!, node)) return undefined;
     if (node.code !== OP.clone && node.code !== OP.collMoveRename) return undefined;
-    const source = budget.deeper(() => this.stateOf(node.other!, node.otherNode, budget));
+    const source = budget.deeper(() => this.stateAt(node.other!, node.otherNode, budget));
     budget.step(source.pieces.length);
     // A source that is gone was gone when the op was done the first time, or has been used up by it.
     return source.exists ? { ...source, changed: true } : undefined;
@@ -141,7 +146,7 @@ export class ObjectStates {
 
   #copyRange(state: ObjectState, node: OpNode, budget: Budget): void {
     const { offset, length, destOffset } = node;
-    const source = budget.deeper(() => this.stateOf(node.other!, node.otherNode, budget));
+    const source = budget.deeper(() => this.stateAt(node.other!, node.otherNode, budget));
     if (!source.exists) return;
     state.exists = true;
     const end = Math.min(offset + length, sizeOf(source.pieces));

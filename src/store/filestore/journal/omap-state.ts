@@ -91,7 +91,7 @@ export class OmapStates {
     if (code === OP.collMoveRename && this.#states.isDone(other!, node)) return undefined;
     if (code !== OP.clone && code !== OP.collMoveRename) return undefined;
     return budget.deeper(() => {
-      const { exists } = this.#states.stateOf(other!, otherNode, budget);
+      const { exists } = this.#states.stateAt(other!, otherNode, budget);
       return exists ? this.#stateOf(other!, otherNode, budget) : undefined;
     });
   }

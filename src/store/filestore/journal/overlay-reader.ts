@@ -46,7 +46,7 @@ export class OverlayReader implements ObjectStoreReader {
 
   #openChanged(overlay: Overlay, log: ObjectLog, ref: ObjectRef): OpenObject {
     const { states, ring, commitTimeMs } = overlay;
-    const state = states.stateOf(log);
+    const state = states.current(log);
     const base = states.base(log);
     if (!state.changed && base !== undefined) return this.#base.open(ref);
     const path = `${this.location.dataPath}/${base === undefined ? `${log.collection.name}/${log.name}` : `${base.directory}/${base.fileName}`}`;
@@ -131,7 +131,7 @@ function versionOf(object: OpenObject): Eversion | undefined {
 function existingLogOf(overlay: Overlay, id: ObjectId): ObjectLog | undefined {
   for (const { name } of overlay.collections.values()) {
     const log = logOf(overlay, Buffer.from(name, 'latin1'), id);
-    if (log !== undefined && overlay.states.stateOf(log).exists) return log;
+    if (log !== undefined && overlay.states.current(log).exists) return log;
   }
   return undefined;
 }

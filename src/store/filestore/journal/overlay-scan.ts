@@ -70,7 +70,7 @@ export function changesOf(
 
 function compare({ states }: Overlay, log: ObjectLog, changes: CollectionChanges): void {
   const file = states.base(log);
-  const { exists } = states.stateOf(log);
+  const { exists } = states.current(log);
   if (exists && file === undefined) changes.created.push(log);
   if (exists || file === undefined) return;
   changes.removed.add(log.name);
