@@ -2,7 +2,13 @@ import { corruptError, errorText } from '../errors/salvage-error.ts';
 import type { CatalogStorage } from '../io/ports.ts';
 import type { MetadataObject } from './metadata.ts';
 import { unpackMetadata } from './metadata-record.ts';
-import { type OsdBegin, type OsdEnd, type OsdMapRecord, osdName, type ScanBegin } from './osd-records.ts';
+import {
+  type OsdBegin,
+  type OsdEnd,
+  type OsdMapRecord,
+  osdName,
+  type ScanBegin,
+} from './osd-records.ts';
 import { pack, unpack } from './packing.ts';
 import { RECORD, type RecordEntry, RecordLog } from './record-log.ts';
 import { Segment } from './segment.ts';

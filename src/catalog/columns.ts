@@ -62,7 +62,9 @@ export function unpackColumn(
 ): void {
   const { base, width } = head;
   if (![0, 1, 2, 4, 8].includes(width) || bytes.length !== n * width) {
-    throw corruptError(`catalog: column of ${n} values with width ${width} in ${bytes.length} bytes`);
+    throw corruptError(
+      `catalog: column of ${n} values with width ${width} in ${bytes.length} bytes`,
+    );
   }
   if (width === 0) {
     for (let i = 0; i < n; i++) out[at + i] = base;

@@ -40,8 +40,7 @@ const toEntry = (o: MetadataObject): Entry => {
 
 function fromEntry(e: Entry): MetadataObject {
   const [pool, namespace, name, key, snap, hash, shard, directory, fileName] = e;
-  const [, , , , , , , , , objectInfo, snapSet, size, mtimeMs, data, omap, problem, pgBits] =
-    e;
+  const [, , , , , , , , , objectInfo, snapSet, size, mtimeMs, data, omap, problem, pgBits] = e;
   return {
     ref: {
       id: { pool, namespace, name, key, snap: BigInt(snap), hash, shard },

@@ -124,7 +124,8 @@ function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): vo
   }
   if (!wants.omap) return;
   entry.omap = readOmap(entry, store);
-  if (store.omapDamaged) entry.problem ??= 'the omap database is damaged: keys may be missing or old';
+  if (store.omapDamaged)
+    entry.problem ??= 'the omap database is damaged: keys may be missing or old';
 }
 
 /** Reads what the catalog keeps of one metadata object. Faults end up in `problem` and the report. */
@@ -168,7 +169,10 @@ export function readNewestOsdMap(
         object.read(bytes, 0);
         const map = decodeOsdMap(bytes);
         if (map.damage === undefined && map.crcMatches !== false) return { map, bytes };
-        report({ path: object.path, reason: `osdmap: ${map.damage?.text ?? 'fails its checksum'}` });
+        report({
+          path: object.path,
+          reason: `osdmap: ${map.damage?.text ?? 'fails its checksum'}`,
+        });
       } finally {
         object.close();
       }

@@ -48,6 +48,7 @@ function hash(b: Uint8Array, start: number, end: number): number {
 function equals(prefix: Uint8Array, b: Uint8Array, start: number, end: number): boolean {
   if (prefix.length !== end - start) return false;
   // From the end: that is where ids differ.
-  for (let i = prefix.length - 1, j = end - 1; i >= 0; i--, j--) if (prefix[i] !== b[j]) return false;
+  for (let i = prefix.length - 1, j = end - 1; i >= 0; i--, j--)
+    if (prefix[i] !== b[j]) return false;
   return true;
 }

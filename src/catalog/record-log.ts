@@ -118,7 +118,12 @@ export class RecordLog {
     head.writeUInt32LE(cephCrc32c(0, payload), 16);
     head.writeUInt32LE(cephCrc32c(0, head.subarray(0, 20)), 20);
     this.storage.append(head);
-    const entry = { type, at: this.storage.size(), length: payload.length, crc: head.readUInt32LE(16) };
+    const entry = {
+      type,
+      at: this.storage.size(),
+      length: payload.length,
+      crc: head.readUInt32LE(16),
+    };
     if (payload.length > 0) this.storage.append(payload);
     this.entries.push(entry);
     return entry;
@@ -128,10 +133,13 @@ export class RecordLog {
   payload(entry: RecordEntry): Uint8Array {
     const bytes = this.storage.read(entry.at, entry.length);
     if (cephCrc32c(0, bytes) !== entry.crc) {
-      throw corruptError(`${this.storage.path}: record fails its checksum at 0x${entry.at.toString(16)}`, {
-        path: this.storage.path,
-        offset: entry.at,
-      });
+      throw corruptError(
+        `${this.storage.path}: record fails its checksum at 0x${entry.at.toString(16)}`,
+        {
+          path: this.storage.path,
+          offset: entry.at,
+        },
+      );
     }
     return bytes;
   }

@@ -7,8 +7,12 @@ class ChunkedColumn {
   readonly #chunks: Uint32Array[] = [];
 
   set(row: number, value: number): void {
-    const chunk = row >>> 16;
-    (this.#chunks[chunk] ??= new Uint32Array(CHUNK_ROWS))[row & 0xffff] = value;
+    let chunk = this.#chunks[row >>> 16];
+    if (chunk === undefined) {
+      chunk = new Uint32Array(CHUNK_ROWS);
+      this.#chunks[row >>> 16] = chunk;
+    }
+    chunk[row & 0xffff] = value;
   }
   get(row: number): number {
     return this.#chunks[row >>> 16]![row & 0xffff]!;

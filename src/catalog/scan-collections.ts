@@ -1,10 +1,9 @@
 import { META_POOL } from '../ceph/hobject.ts';
-import { readMetadataObject, readNewestOsdMap } from './metadata.ts';
-import { packMetadata } from './metadata-record.ts';
-import { SegmentBuilder } from './segment-builder.ts';
 import { DamageLog } from '../errors/damage-log.ts';
 import { openObjectStore } from '../store/open-object-store.ts';
 import { type KnownUnit, scanShare } from '../store/scan-store.ts';
+import { readMetadataObject, readNewestOsdMap } from './metadata.ts';
+import { packMetadata } from './metadata-record.ts';
 import type {
   KnownUnits,
   MetadataResult,
@@ -13,6 +12,7 @@ import type {
   ScanTask,
   SegmentMessage,
 } from './scan-messages.ts';
+import { SegmentBuilder } from './segment-builder.ts';
 
 /** Segments that may wait to be stored before a scanner pauses. */
 const MAX_PENDING = 4;

@@ -8,7 +8,7 @@ import { journalText } from '../store/filestore/journal/summary.ts';
 import type { JournalSurvey } from '../store/filestore/journal/survey.ts';
 import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-store.ts';
 import { type ScanShare, scanShares, shareCovers } from '../store/scan-store.ts';
-import { Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
+import { type Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
 import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { pack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
@@ -61,7 +61,10 @@ export class CatalogScan {
 
   async run(osds: readonly FoundOsd[]): Promise<OsdScanSummary[]> {
     const known = new Map(this.#catalog.osds().map((osd) => [osd.key, osd]));
-    const keyed = osds.map((osd) => ({ osd, key: osdKey(osd.identity, realPath(osd.location.path)) }));
+    const keyed = osds.map((osd) => ({
+      osd,
+      key: osdKey(osd.identity, realPath(osd.location.path)),
+    }));
     this.#catalog.log.prepareToAppend();
     this.#append(RECORD.scanBegin, pack({ at: Date.now(), osds: keyed.map(({ key }) => key) }));
     this.#context.progress.begin('scan', 'objects', undefined);
@@ -79,12 +82,17 @@ export class CatalogScan {
     this.#catalog.log.append(type, payload);
   }
 
-  async #scanOsd(osd: FoundOsd, key: string, known: CatalogOsd | undefined): Promise<OsdScanSummary> {
+  async #scanOsd(
+    osd: FoundOsd,
+    key: string,
+    known: CatalogOsd | undefined,
+  ): Promise<OsdScanSummary> {
     const name = osdName(osd.identity, osd.location.path);
     const run = new OsdScan(known);
     const damage = new DamageLog();
     let { location } = osd;
-    const begin = () => this.#append(RECORD.osdBegin, pack({ key, ...osd, location, at: Date.now() }));
+    const begin = () =>
+      this.#append(RECORD.osdBegin, pack({ key, ...osd, location, at: Date.now() }));
     const error = await tolerantly(async () => {
       try {
         location = await this.#withJournal(osd.location, damage);

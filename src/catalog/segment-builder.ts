@@ -1,6 +1,11 @@
-import { isUnreadable, type ObjectId, type ObjectSink, type UnitStamp } from '../store/object-store.ts';
 import { cephCrc32c } from '../bytes/crc32c.ts';
 import { isCanonicalField } from '../store/escaped-field.ts';
+import {
+  isUnreadable,
+  type ObjectId,
+  type ObjectSink,
+  type UnitStamp,
+} from '../store/object-store.ts';
 import { packColumn } from './columns.ts';
 import { pack } from './packing.ts';
 import { PrefixTable } from './prefix-table.ts';
@@ -73,7 +78,17 @@ export class SegmentBuilder implements ObjectSink {
 
   namedObject(id: ObjectId, fileName: Uint8Array): void {
     const { pool, namespace, name, key, snap, hash, shard } = id;
-    this.#named.push([pool, namespace, name, key, snap, hash, shard, fileName, this.#units.length - 1]);
+    this.#named.push([
+      pool,
+      namespace,
+      name,
+      key,
+      snap,
+      hash,
+      shard,
+      fileName,
+      this.#units.length - 1,
+    ]);
     this.#counters.objects++;
   }
 
@@ -164,11 +179,18 @@ export class SegmentBuilder implements ObjectSink {
     return out;
   }
 
-  #packGroups(place: (bytes: Uint8Array) => { at: number; length: number; crc: number }): GroupEntry[] {
+  #packGroups(
+    place: (bytes: Uint8Array) => { at: number; length: number; crc: number },
+  ): GroupEntry[] {
     const rows = this.#rows;
     const n = rows.length;
     const { order, starts } = rows.byGroup(this.#groups.length);
-    const columns = [rows.objectNo.flat(n), rows.snap.flat(n), rows.hash.flat(n), rows.unit.flat(n)];
+    const columns = [
+      rows.objectNo.flat(n),
+      rows.snap.flat(n),
+      rows.hash.flat(n),
+      rows.unit.flat(n),
+    ];
     return this.#groups.map(({ prefix, tail }, g) => {
       const from = starts[g]!;
       const to = starts[g + 1]!;

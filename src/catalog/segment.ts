@@ -139,7 +139,10 @@ export class Segment {
 
   /** Named objects of live units. */
   named(): { id: ObjectId; fileName: Uint8Array; unit: number }[] {
-    const entries = unpack<NamedEntry[]>(this.#blob(this.head.named, 'named objects'), 'named objects');
+    const entries = unpack<NamedEntry[]>(
+      this.#blob(this.head.named, 'named objects'),
+      'named objects',
+    );
     return entries
       .filter((entry) => !this.dead.has(entry[8]))
       .map(([pool, namespace, name, key, snap, hash, shard, fileName, unit]) => ({
@@ -161,7 +164,12 @@ export class Segment {
       unpackColumn(head, bytes.subarray(from, end), n, column, 0);
       from = end;
     }
-    const [objectNo, snap, hash, unit] = out as [Uint32Array, Uint32Array, Uint32Array, Uint32Array];
+    const [objectNo, snap, hash, unit] = out as [
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+      Uint32Array,
+    ];
     return { length: n, objectNo, snap, hash, unit };
   }
 }

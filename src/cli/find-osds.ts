@@ -13,7 +13,8 @@ export interface FoundOsds {
 
 /** A path as it stands, or what it matches where nothing is called so. */
 function expand(pattern: string): string[] {
-  if (statOrUndefined(pattern) !== undefined || !fastGlob.isDynamicPattern(pattern)) return [pattern];
+  if (statOrUndefined(pattern) !== undefined || !fastGlob.isDynamicPattern(pattern))
+    return [pattern];
   return fastGlob.sync(pattern, { onlyFiles: false, dot: true, followSymbolicLinks: true }).sort();
 }
 

@@ -42,7 +42,8 @@ const SUFFIXES: Record<string, number> = { '': 0, B: 0, K: 1, M: 2, G: 3, T: 4, 
 /** A size as `rbd` takes it, but in bytes where no unit is given: 10G, 512K, 4194304. */
 export function byteSize(text: string): number {
   const match = /^(\d+)([BKMGTP]?)$/i.exec(text.replace(/iB$/i, ''));
-  const size = match === null ? Number.NaN : Number(match[1]) * 1024 ** SUFFIXES[match[2]!.toUpperCase()]!;
+  const size =
+    match === null ? Number.NaN : Number(match[1]) * 1024 ** SUFFIXES[match[2]!.toUpperCase()]!;
   if (!Number.isSafeInteger(size)) {
     throw new InvalidArgumentError('It must be a size in bytes, or one with K, M, G or T.');
   }
@@ -61,15 +62,26 @@ export const addCommonOptions = (command: Command): Command =>
 
 export const addOsdOption = (command: Command): Command =>
   command
-    .option('--osd <path...>', "an OSD's directory or its current/, a directory of OSDs, or a glob of such")
-    .option('--journal <osd=path>', "a FileStore OSD's journal that is not in its directory; may be repeated", gather)
+    .option(
+      '--osd <path...>',
+      "an OSD's directory or its current/, a directory of OSDs, or a glob of such",
+    )
+    .option(
+      '--journal <osd=path>',
+      "a FileStore OSD's journal that is not in its directory; may be repeated",
+      gather,
+    )
     .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber);
 
 export const addSourceOptions = (command: Command): Command =>
   addOsdOption(command)
     .option('--catalog <file>', 'a catalog made by scan; may be repeated', gather)
     .option('--unfinished', 'use a catalog whose scan was not finished; results are incomplete')
-    .option('--exclude-osd <name>', 'as if this OSD (osd.3) were not there; may be repeated', gather)
+    .option(
+      '--exclude-osd <name>',
+      'as if this OSD (osd.3) were not there; may be repeated',
+      gather,
+    )
     .option('--cluster <fsid>', 'the cluster meant, where there are several');
 
 export const addImageOptions = (command: Command): Command =>

@@ -1,4 +1,4 @@
-import { type SingleBar, Presets, SingleBar as Bar } from 'cli-progress';
+import { SingleBar as Bar, Presets, type SingleBar } from 'cli-progress';
 import type { Progress } from '../io/ports.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -35,7 +35,8 @@ export function barProgress(stream: NodeJS.WritableStream): Progress {
   const payload = () => {
     const seconds = (Date.now() - started) / 1000;
     const rate = seconds > 0 ? done / seconds : 0;
-    const left = total === undefined || rate === 0 ? '' : ` ETA ${durationText((total - done) / rate)}`;
+    const left =
+      total === undefined || rate === 0 ? '' : ` ETA ${durationText((total - done) / rate)}`;
     const of = total === undefined ? '' : ` of ${show(total)}`;
     return { amount: `${show(done)}${of}, ${show(Math.round(rate))}/s${left}` };
   };
@@ -45,7 +46,8 @@ export function barProgress(stream: NodeJS.WritableStream): Progress {
       done = 0;
       total = expected;
       show = unit === 'bytes' ? bytesText : (n) => `${countText(n)} objects`;
-      const format = expected === undefined ? `${phase} {amount}` : `${phase} {bar} {percentage}% {amount}`;
+      const format =
+        expected === undefined ? `${phase} {amount}` : `${phase} {bar} {percentage}% {amount}`;
       bar = new Bar(
         { format, stream, noTTYOutput: true, notTTYSchedule: 2000, hideCursor: null },
         Presets.shades_classic,

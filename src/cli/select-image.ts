@@ -32,12 +32,17 @@ function byId(source: Source, choice: ImageChoice & { id: string }): Image {
     (image) =>
       hasId(image, id) &&
       nameToText(image.namespace) === namespace &&
-      (image.pool === image.cluster.poolId(pool) || image.header.dataPool === image.cluster.poolId(pool)),
+      (image.pool === image.cluster.poolId(pool) ||
+        image.header.dataPool === image.cluster.poolId(pool)),
   );
   if (matches.length === 1) return matches[0]!;
   if (matches.length === 0) throw notFoundError(`no image with id "${id}" in pool "${pool}"`);
-  const clusters = matches.map((image) => `${imageSpecText(image)} of ${image.cluster.fsid ?? 'an unknown cluster'}`);
-  throw usageError(`id "${id}" is ambiguous: ${clusters.join(', ')}; choose one with --cluster FSID`);
+  const clusters = matches.map(
+    (image) => `${imageSpecText(image)} of ${image.cluster.fsid ?? 'an unknown cluster'}`,
+  );
+  throw usageError(
+    `id "${id}" is ambiguous: ${clusters.join(', ')}; choose one with --cluster FSID`,
+  );
 }
 
 /** The image, and the snapshot of it, that was asked for. @throws NOT_FOUND, USAGE */
@@ -45,12 +50,20 @@ export function selectImage(source: Source, choice: ImageChoice): ChosenImage {
   const { id, spec: text } = choice;
   if (id !== undefined) {
     const image = byId(source, { ...choice, id });
-    return { image, snapshot: choice.snap === undefined ? undefined : findSnapshot(image, choice.snap) };
+    return {
+      image,
+      snapshot: choice.snap === undefined ? undefined : findSnapshot(image, choice.snap),
+    };
   }
-  if (text === undefined) throw usageError('name an image: [POOL/[NAMESPACE/]]IMAGE[@SNAP], or --pool and --id');
+  if (text === undefined)
+    throw usageError('name an image: [POOL/[NAMESPACE/]]IMAGE[@SNAP], or --pool and --id');
   const spec = parseImageSpec(text);
   const pool = spec.pool ?? choice.pool;
-  const image = resolveImage(source.images, { ...spec, pool, namespace: spec.namespace ?? choice.namespace });
+  const image = resolveImage(source.images, {
+    ...spec,
+    pool,
+    namespace: spec.namespace ?? choice.namespace,
+  });
   const name = spec.snapshot ?? choice.snap;
   return { image, snapshot: name === undefined ? undefined : findSnapshot(image, name) };
 }

@@ -2,16 +2,16 @@ import { Catalog } from '../catalog/catalog.ts';
 import { osdKey } from '../catalog/osd-records.ts';
 import { CatalogScan } from '../catalog/scan.ts';
 import { notFoundError, SalvageError, usageError } from '../errors/salvage-error.ts';
+import { ReadLanes } from '../export/read-lanes.ts';
+import type { Cluster } from '../image/cluster.ts';
+import { clustersOf } from '../image/clusters-of.ts';
+import { examineHeadless } from '../image/examine-headless.ts';
+import type { Image } from '../image/image.ts';
 import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
 import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
-import type { Cluster } from '../image/cluster.ts';
-import { clustersOf } from '../image/clusters-of.ts';
-import { ReadLanes } from '../export/read-lanes.ts';
-import { examineHeadless } from '../image/examine-headless.ts';
-import type { Image } from '../image/image.ts';
 import { detectAll, type FoundOsd, pathsOf } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { startPool } from '../workers/pool.ts';
@@ -74,11 +74,18 @@ export function requireOsds(
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
   const { osds } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
-  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.dataPath)));
+  const runner = startPool(
+    threadsFor(
+      lanes,
+      osds.map((osd) => osd.location.dataPath),
+    ),
+  );
   const catalog = new Catalog(memoryStorage());
   try {
     const { progress } = context;
-    for (const { error, name } of await new CatalogScan(catalog, { runner, lanes, progress }).run(osds)) {
+    for (const { error, name } of await new CatalogScan(catalog, { runner, lanes, progress }).run(
+      osds,
+    )) {
       if (error !== undefined) context.warn(`${name}: ${error}`);
     }
     // Read again, as from a file: what was appended is only now taken in.
@@ -89,7 +96,11 @@ async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
   }
 }
 
-function openCatalogs(files: readonly string[], allowUnfinished: boolean, context: CommandContext): Catalog[] {
+function openCatalogs(
+  files: readonly string[],
+  allowUnfinished: boolean,
+  context: CommandContext,
+): Catalog[] {
   const catalogs = files.map((file) => {
     const storage = openCatalogForReading(file);
     if (storage.size() === 0) throw new SalvageError('CORRUPT', `${file} is empty: not a catalog`);
@@ -171,13 +182,19 @@ export async function openSource(options: SourceOptions, context: CommandContext
   const opened =
     options.catalog === undefined
       ? await scanOnTheSpot(options, context)
-      : { catalogs: openCatalogs(options.catalog, options.unfinished === true, context), lanes: deviceLanes(options.jobs), runner: undefined };
+      : {
+          catalogs: openCatalogs(options.catalog, options.unfinished === true, context),
+          lanes: deviceLanes(options.jobs),
+          runner: undefined,
+        };
   const clusters = chooseCluster(clustersOf(opened.catalogs, options.excludeOsd), options.cluster);
   const images = clusters.flatMap((cluster) => cluster.images);
   const problems = [...opened.catalogs, ...clusters].flatMap((part) => part.problems);
   for (const problem of new Set(problems)) context.warn(problem);
   if (native === undefined) {
-    context.warn('no native calls on this platform: attributes cannot be read, so versions are unknown');
+    context.warn(
+      'no native calls on this platform: attributes cannot be read, so versions are unknown',
+    );
   }
   const locations = locate(clusters, options);
   let { runner } = opened;
@@ -189,7 +206,12 @@ export async function openSource(options: SourceOptions, context: CommandContext
     locations,
     get runner() {
       // Commands that read no object need no threads.
-      runner ??= startPool(threadsFor(opened.lanes, [...locations.values()].map((l) => l.dataPath)));
+      runner ??= startPool(
+        threadsFor(
+          opened.lanes,
+          [...locations.values()].map((l) => l.dataPath),
+        ),
+      );
       return runner;
     },
     close: async () => {

@@ -1,6 +1,6 @@
 import type { ObjectCopy } from '../image/resolve-objects.ts';
-import type { Verify } from './copy-plans.ts';
 import type { CopyFailure, CopyJob } from './copy-objects.ts';
+import type { Verify } from './copy-plans.ts';
 import type { ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
@@ -72,7 +72,8 @@ export class Attempt {
     const failedBy = (isWanted: (failure: CopyFailure) => boolean) =>
       this.failed.filter(({ failure }) => isWanted(failure)).map(({ copy }) => copy);
     if (this.stage === 'whole') this.#queue = failedBy((failure) => failure !== 'unreadable');
-    else if (this.stage === 'sectors') this.#queue = failedBy((failure) => failure === 'unreadable');
+    else if (this.stage === 'sectors')
+      this.#queue = failedBy((failure) => failure === 'unreadable');
     else this.#queue = [...this.plan.lastResort];
     return true;
   }
@@ -104,7 +105,8 @@ export class Attempt {
   get doubt(): string | undefined {
     const { stage, plan } = this;
     if (stage === 'whole') return this.whyNot;
-    if (stage === 'older') return `${this.whyNot}; another version was taken from ${this.copy!.osd.name}`;
+    if (stage === 'older')
+      return `${this.whyNot}; another version was taken from ${this.copy!.osd.name}`;
     // Sector by sector nobody has checked the whole against its checksum.
     if (stage === 'sectors' && (plan.digest !== undefined || plan.unexamined)) return this.whyNot;
     return plan.doubt;

@@ -31,13 +31,25 @@ function settle(plan: ObjectPlan, digests: readonly CopyDigest[]): ObjectPlan {
   const rest = groups.filter((group) => group !== best).flatMap((group) => group.copies);
   const isMajority = proven !== undefined || first.copies.length > second.copies.length;
   const names = rest.map(({ osd }) => osd.name).join(', ');
-  const doubt = isMajority ? undefined : `copies differ and nothing tells which is right (others: ${names})`;
-  return { ...plan, copies: best.copies, lastResort: [...rest, ...plan.lastResort], doubt: plan.doubt ?? doubt };
+  const doubt = isMajority
+    ? undefined
+    : `copies differ and nothing tells which is right (others: ${names})`;
+  return {
+    ...plan,
+    copies: best.copies,
+    lastResort: [...rest, ...plan.lastResort],
+    doubt: plan.doubt ?? doubt,
+  };
 }
 
 /** Reads every copy that counts of every object, and keeps those that are most likely right. */
-export async function compareReplicas(plans: readonly ObjectPlan[], lanes: ReadLanes): Promise<ObjectPlan[]> {
-  const compared = plans.filter(({ erasure, copies }) => erasure === undefined && copies.length > 1);
+export async function compareReplicas(
+  plans: readonly ObjectPlan[],
+  lanes: ReadLanes,
+): Promise<ObjectPlan[]> {
+  const compared = plans.filter(
+    ({ erasure, copies }) => erasure === undefined && copies.length > 1,
+  );
   const copies = compared.flatMap((plan) => plan.copies);
   const digests = await lanes.digestCopies(copies);
   const settled = new Map<ObjectPlan, ObjectPlan>();

@@ -6,7 +6,12 @@ import type { EcSource } from '../image/ec-shards.ts';
 import { alignedBuffer } from '../io/aligned-buffer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { EcObject } from '../store/ec-object.ts';
-import type { ObjectRef, ObjectStoreReader, OpenObject, OsdLocation } from '../store/object-store.ts';
+import type {
+  ObjectRef,
+  ObjectStoreReader,
+  OpenObject,
+  OsdLocation,
+} from '../store/object-store.ts';
 import { storeAt } from '../store/store-cache.ts';
 import { forEachDataRun } from './zero-runs.ts';
 
@@ -47,7 +52,12 @@ export interface BadPiece {
 
 export type CopyResult =
   /** bytes written, holes and zeros not counted */
-  | { ok: true; written: number; read: number; /** pieces that could not be read */ bad: BadPiece[] }
+  | {
+      ok: true;
+      written: number;
+      read: number /** pieces that could not be read */;
+      bad: BadPiece[];
+    }
   | { ok: false; failure: CopyFailure; reason: string };
 
 /** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
@@ -76,7 +86,9 @@ function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink)
     try {
       const examined = job.examine ? examine(object, job) : job;
       if ('ok' in examined) return examined;
-      return job.salvage ? salvagePieces(object, examined, sink) : copyObject(object, examined, sink);
+      return job.salvage
+        ? salvagePieces(object, examined, sink)
+        : copyObject(object, examined, sink);
     } finally {
       object.close();
     }
@@ -104,7 +116,8 @@ function openShards(ec: EcJob, { size, lenient }: CopyJob): OpenObject {
   const shards = new Map<number, OpenObject>();
   for (const { location, ref } of ec.shards) {
     try {
-      if (!shards.has(ref.id.shard)) shards.set(ref.id.shard, storeAt(location).open(ref, { verify: !lenient }));
+      if (!shards.has(ref.id.shard))
+        shards.set(ref.id.shard, storeAt(location).open(ref, { verify: !lenient }));
     } catch (error) {
       if (!isSourceFault(error)) throw error;
     }
@@ -176,12 +189,20 @@ function readRange(
     if (data === undefined) break;
     const [start, end] = data;
     // A store that does not get ahead must not be asked for ever.
-    if (end <= at) throw sourceIoError(`${object.path}: no data range at ${at}`, { path: object.path, offset: at });
+    if (end <= at)
+      throw sourceIoError(`${object.path}: no data range at ${at}`, {
+        path: object.path,
+        offset: at,
+      });
     if (sum !== undefined) sum = crcOfZeros(sum, start - at);
     for (at = start; at < end; ) {
       const n = object.read(shared.subarray(0, Math.min(BUFFER_BYTES, end - at)), at);
       // Shorter than it said: taking that for the end would lose the rest without a word.
-      if (n === 0) throw sourceIoError(`${object.path}: ends at ${at}, not ${end}`, { path: object.path, offset: at });
+      if (n === 0)
+        throw sourceIoError(`${object.path}: ends at ${at}, not ${end}`, {
+          path: object.path,
+          offset: at,
+        });
       if (sum !== undefined) sum = cephCrc32c(sum, shared.subarray(0, n));
       use(shared, n, at);
       at += n;
@@ -197,7 +218,10 @@ function copyPieces(object: OpenObject, job: CopyJob, sink: ImageSink, size: num
   const { pieces, overwrite } = job;
   let written = 0;
   let read = 0;
-  let crc = job.digest === undefined || job.lenient || !coversAll(pieces, object.size) ? undefined : 0xffffffff;
+  let crc =
+    job.digest === undefined || job.lenient || !coversAll(pieces, object.size)
+      ? undefined
+      : 0xffffffff;
   for (let i = 0; i < pieces.length; i += 3) {
     const offset = pieces[i]!;
     const length = pieces[i + 1]!;

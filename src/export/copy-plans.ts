@@ -36,7 +36,9 @@ export async function copyPlans(
   let attempts = plans.map((plan) => new Attempt(plan));
   while (attempts.length > 0) {
     const outcomes = await runRound(attempts, lanes, target, verify, losses);
-    attempts = outcomes.filter((outcome) => !settle(outcome, totals, losses)).map(({ attempt }) => attempt);
+    attempts = outcomes
+      .filter((outcome) => !settle(outcome, totals, losses))
+      .map(({ attempt }) => attempt);
   }
   return totals;
 }
@@ -138,7 +140,11 @@ function addAll(map: LossMap, pieces: readonly number[], plan: ObjectPlan, reaso
 }
 
 /** What is reported lost reads as zeros, whatever a copy left there before it failed. */
-function giveUp({ plan, pieces, failed, whyNot }: Attempt, target: ImageTarget, losses: Losses): void {
+function giveUp(
+  { plan, pieces, failed, whyNot }: Attempt,
+  target: ImageTarget,
+  losses: Losses,
+): void {
   addAll(losses.lost, pieces, plan, whyNot);
   if (failed.length === 0) return;
   const sink = openSink(target);

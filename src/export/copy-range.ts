@@ -1,7 +1,7 @@
 import type { Layer } from '../image/layer.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import { compareReplicas } from './compare-replicas.ts';
-import { copyPlans, type CopyTotals, type Verify } from './copy-plans.ts';
+import { type CopyTotals, copyPlans, type Verify } from './copy-plans.ts';
 import { type ImageRange, type Losses, type ObjectPlan, planBelow, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 

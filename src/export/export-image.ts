@@ -1,10 +1,10 @@
-import type { Layer } from '../image/layer.ts';
 import { createHash } from 'node:crypto';
 import { imageSpecText } from '../image/image.ts';
 import type { JournalWrite, ReplayedJournal } from '../image/image-journal.ts';
+import type { Layer } from '../image/layer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
-import { sha256OfFile } from '../io/text-file.ts';
 import type { Progress } from '../io/ports.ts';
+import { sha256OfFile } from '../io/text-file.ts';
 import { type CopyTotals, noteUnreachable, type Verify } from './copy-plans.ts';
 import { copyRanges } from './copy-range.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
@@ -113,7 +113,12 @@ class Exporter {
   }
 }
 
-function writeJournalPiece(sink: ImageSink, write: JournalWrite, from: number, length: number): void {
+function writeJournalPiece(
+  sink: ImageSink,
+  write: JournalWrite,
+  from: number,
+  length: number,
+): void {
   const { data, offset } = write;
   if (data === undefined || data.length === 0) {
     sink.zero(from, length);
@@ -131,7 +136,10 @@ function* rangesOf(size: number, step: number): Generator<{ offset: number; leng
 }
 
 /** Writes an image to a file or device that already reads as zeros. */
-export async function exportToFile(context: ExportContext, target: ImageTarget): Promise<ExportOutcome> {
+export async function exportToFile(
+  context: ExportContext,
+  target: ImageTarget,
+): Promise<ExportOutcome> {
   const { layer, progress, signal } = context;
   const exporter = new Exporter(context);
   progress.begin('export', 'bytes', layer.size);
@@ -152,7 +160,10 @@ export async function exportToFile(context: ExportContext, target: ImageTarget):
 export type StreamWriter = (bytes: Uint8Array) => Promise<void>;
 
 /** Streams an image in order, the next range being put together while one is written. */
-export async function exportToStream(context: ExportContext, write: StreamWriter): Promise<ExportOutcome> {
+export async function exportToStream(
+  context: ExportContext,
+  write: StreamWriter,
+): Promise<ExportOutcome> {
   const { layer, progress, signal } = context;
   const exporter = new Exporter(context);
   progress.begin('export', 'bytes', layer.size);

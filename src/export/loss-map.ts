@@ -22,7 +22,13 @@ export interface LossRange extends LossDetail {
 export class LossMap {
   readonly #ranges: LossRange[] = [];
 
-  add(offset: number, length: number, object: string, reason: string, detail: LossDetail = {}): void {
+  add(
+    offset: number,
+    length: number,
+    object: string,
+    reason: string,
+    detail: LossDetail = {},
+  ): void {
     if (length > 0) this.#ranges.push({ offset, length, object, reason, ...detail });
   }
 
@@ -35,7 +41,8 @@ export class LossMap {
     const joined: LossRange[] = [];
     for (const range of sorted) {
       const last = joined[joined.length - 1];
-      const same = last !== undefined && last.object === range.object && last.reason === range.reason;
+      const same =
+        last !== undefined && last.object === range.object && last.reason === range.reason;
       if (same && range.offset <= last.offset + last.length) {
         last.length = Math.max(last.length, range.offset + range.length - last.offset);
       } else {

@@ -1,9 +1,9 @@
 import { nameToText } from '../bytes/names.ts';
-import type { Layer } from '../image/layer.ts';
-import { imageSpecText } from '../image/image.ts';
-import { type AttrsReader, type PresentObject, resolveObjects } from '../image/resolve-objects.ts';
 import type { Extent } from '../ceph/encoding.ts';
 import { objectHash, pgSeedOf } from '../ceph/placement.ts';
+import { imageSpecText } from '../image/image.ts';
+import type { Layer } from '../image/layer.ts';
+import { type AttrsReader, type PresentObject, resolveObjects } from '../image/resolve-objects.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
 import type { LossMap } from './loss-map.ts';
@@ -37,11 +37,16 @@ export interface Losses {
 function piecesByObject(layer: Layer, ranges: readonly ImageRange[]): Map<number, number[]> {
   const pieces = new Map<number, number[]>();
   for (const { offset, length } of ranges) {
-    forEachObjectExtent(layer.geometry, offset, length, (objectNo, objectOffset, n, imageOffset) => {
-      const known = pieces.get(objectNo);
-      if (known === undefined) pieces.set(objectNo, [objectOffset, n, imageOffset]);
-      else known.push(objectOffset, n, imageOffset);
-    });
+    forEachObjectExtent(
+      layer.geometry,
+      offset,
+      length,
+      (objectNo, objectOffset, n, imageOffset) => {
+        const known = pieces.get(objectNo);
+        if (known === undefined) pieces.set(objectNo, [objectOffset, n, imageOffset]);
+        else known.push(objectOffset, n, imageOffset);
+      },
+    );
   }
   return pieces;
 }
@@ -62,7 +67,10 @@ function pgOf(layer: Layer, objectNo: number): string | undefined {
 }
 
 /** Calls `use` with each piece's place in the image. */
-export function forEachPiece(pieces: readonly number[], use: (offset: number, length: number) => void): void {
+export function forEachPiece(
+  pieces: readonly number[],
+  use: (offset: number, length: number) => void,
+): void {
   for (let i = 0; i < pieces.length; i += 3) use(pieces[i + 2]!, pieces[i + 1]!);
 }
 
@@ -98,7 +106,8 @@ export async function planRanges(
       const reason = resolution.state === 'lost' ? resolution.reason : resolution.doubt;
       const map = resolution.state === 'lost' ? lost : doubtful;
       const detail = pg === undefined ? {} : { pg };
-      if (reason !== undefined) forEachPiece(own, (at, n) => map.add(at, n, object, reason, detail));
+      if (reason !== undefined)
+        forEachPiece(own, (at, n) => map.add(at, n, object, reason, detail));
       if (resolution.state === 'absent') collectBelow(layer, own, below);
     }
   }
@@ -170,7 +179,8 @@ async function planParent(
   const joined = joinRanges(below);
   if (parent.layer !== undefined) return planRanges(parent.layer, joined, reader, losses);
   const object = imageSpecText(layer.image);
-  for (const { offset, length } of joined) losses.doubtful.add(offset, length, object, parent.reason);
+  for (const { offset, length } of joined)
+    losses.doubtful.add(offset, length, object, parent.reason);
   return [];
 }
 
@@ -179,7 +189,8 @@ export function joinRanges(ranges: readonly ImageRange[]): ImageRange[] {
   const joined: ImageRange[] = [];
   for (const range of [...ranges].sort((a, b) => a.offset - b.offset)) {
     const last = joined[joined.length - 1];
-    if (last !== undefined && last.offset + last.length === range.offset) last.length += range.length;
+    if (last !== undefined && last.offset + last.length === range.offset)
+      last.length += range.length;
     else joined.push({ ...range });
   }
   return joined;

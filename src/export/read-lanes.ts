@@ -2,8 +2,8 @@ import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
-import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
+import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
@@ -116,7 +116,10 @@ export class ReadLanes {
   }
 
   /** Attributes of copies, in the order given. */
-  readonly readAttrs = (copies: readonly ObjectCopy[], wantSnapSet: boolean): Promise<CopyAttrs[]> =>
+  readonly readAttrs = (
+    copies: readonly ObjectCopy[],
+    wantSnapSet: boolean,
+  ): Promise<CopyAttrs[]> =>
     this.#perOsd(copies, ATTRS_BATCH, NOT_HERE, (location, refs) => {
       const task: AttrsTask = { location, refs, wantSnapSet };
       return this.#runner.run<CopyAttrs[]>('attrs', task);
@@ -158,7 +161,10 @@ export class ReadLanes {
   }
 
   /** Up to `length` bytes from the start of the first copy that can be read. */
-  readonly readStart = async (copies: readonly ObjectCopy[], length: number): Promise<Uint8Array | undefined> => {
+  readonly readStart = async (
+    copies: readonly ObjectCopy[],
+    length: number,
+  ): Promise<Uint8Array | undefined> => {
     for (const { osd, ref } of copies) {
       const location = this.#locations.get(osd.catalog.key);
       if (location === undefined) continue;
@@ -173,7 +179,12 @@ export class ReadLanes {
   };
 
   /** Copies objects of one OSD. `bytes` is what `leastBusy` counted for them. */
-  async copy(osd: CatalogOsd, jobs: CopyJob[], target: ImageTarget, bytes: number): Promise<CopyResult[]> {
+  async copy(
+    osd: CatalogOsd,
+    jobs: CopyJob[],
+    target: ImageTarget,
+    bytes: number,
+  ): Promise<CopyResult[]> {
     const location = this.#locations.get(osd.key)!;
     try {
       const task: CopyTask = { location, jobs, target };

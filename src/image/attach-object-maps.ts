@@ -9,7 +9,8 @@ import type { EvidenceReader } from './examine-headless.ts';
 import type { Layer } from './layer.ts';
 
 /** Head, footer and CRCs of a map besides its two bits per object; generous. */
-const mapBytes = (objects: number): number => 64 + Math.ceil(objects / 4) + Math.ceil(objects / 4096) * 4;
+const mapBytes = (objects: number): number =>
+  64 + Math.ceil(objects / 4) + Math.ceil(objects / 4096) * 4;
 
 /** The header says that the map of this layer is to be trusted. */
 function claimsMap({ image, snapshot }: Layer): boolean {
@@ -28,7 +29,8 @@ export async function attachObjectMaps(layer: Layer, reader: EvidenceReader): Pr
     const name = objectMapObject(image.id, snapId === NOSNAP ? undefined : snapId);
     const expected = objectCount(geometry, size);
     const copies = await currentCopies(image.cluster, image.pool, image.namespace, name, reader);
-    const bytes = copies.length === 0 ? undefined : await reader.readStart(copies, mapBytes(expected));
+    const bytes =
+      copies.length === 0 ? undefined : await reader.readStart(copies, mapBytes(expected));
     try {
       const map = bytes && parseObjectMap(bytes, expected);
       // A map stored without checksums proves nothing.

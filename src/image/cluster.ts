@@ -1,19 +1,19 @@
 import { nameToText } from '../bytes/names.ts';
+import type { CatalogOsd } from '../catalog/catalog.ts';
+import type { MetadataObject } from '../catalog/metadata.ts';
+import { osdName } from '../catalog/osd-records.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
 import type { OsdMap } from '../ceph/osdmap.ts';
-import type { CatalogOsd } from '../catalog/catalog.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
-import type { PoolErasure } from './ec-shards.ts';
-import { osdName } from '../catalog/osd-records.ts';
-import type { MetadataObject } from '../catalog/metadata.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { parseDataObjectName } from '../rbd/names.ts';
 import type { ObjectRef } from '../store/object-store.ts';
+import type { PoolErasure } from './ec-shards.ts';
 import type { Image } from './image.ts';
-import { objectKey } from './object-key.ts';
-import { PgAuthority } from './pg-authority.ts';
-import { type DataPrefix, dataPrefixes } from './object-table.ts';
 import { type MetadataCopy, pickCopy } from './metadata-copies.ts';
+import { objectKey } from './object-key.ts';
+import { type DataPrefix, dataPrefixes } from './object-table.ts';
+import { PgAuthority } from './pg-authority.ts';
 
 /** An OSD of a cluster; `index` is its place in `Cluster.osds`. */
 export interface ClusterOsd {
@@ -110,14 +110,19 @@ export class Cluster {
       return { ...source, code: erasureCode(profile), reason: '' };
     } catch (error) {
       if (!isSourceFault(error)) throw error;
-      return { ...source, code: undefined, reason: `erasure code profile ${name}: ${errorText(error)}` };
+      return {
+        ...source,
+        code: undefined,
+        reason: `erasure code profile ${name}: ${errorText(error)}`,
+      };
     }
   }
 
   /** Pools of the map and pools that only objects tell of, ascending. */
   pools(): number[] {
     const ids = new Set(this.osdMap?.pools.keys() ?? []);
-    for (const copies of this.#objects().values()) ids.add(this.basePool(copies[0]!.object.ref.id.pool));
+    for (const copies of this.#objects().values())
+      ids.add(this.basePool(copies[0]!.object.ref.id.pool));
     return [...ids].sort((a, b) => a - b);
   }
 
@@ -140,7 +145,12 @@ export class Cluster {
   }
 
   /** Data objects that the catalog keeps by their full names. */
-  *oddDataObjects(): Generator<{ osd: ClusterOsd; ref: ObjectRef; prefix: Uint8Array; objectNo: number }> {
+  *oddDataObjects(): Generator<{
+    osd: ClusterOsd;
+    ref: ObjectRef;
+    prefix: Uint8Array;
+    objectNo: number;
+  }> {
     for (const osd of this.osds) {
       for (const { ref } of this.#metadataOf(osd)) {
         const data = parseDataObjectName(ref.id.name);
@@ -204,13 +214,19 @@ export class Cluster {
   }
 
   /** Where copies of a metadata object lie, whatever they are worth. */
-  copiesOf(pool: number, namespace: Uint8Array, name: Uint8Array): { osd: ClusterOsd; ref: ObjectRef }[] {
+  copiesOf(
+    pool: number,
+    namespace: Uint8Array,
+    name: Uint8Array,
+  ): { osd: ClusterOsd; ref: ObjectRef }[] {
     const copies = this.#objects().get(objectKey(pool, namespace, name)) ?? [];
     return copies.map(({ osd, object }) => ({ osd: this.osds[osd]!, ref: object.ref }));
   }
 
   /** Metadata objects whose names begin so, whether or not they exist in the end. */
-  *objectsNamed(prefix: string): Generator<{ pool: number; namespace: Uint8Array; name: Uint8Array }> {
+  *objectsNamed(
+    prefix: string,
+  ): Generator<{ pool: number; namespace: Uint8Array; name: Uint8Array }> {
     const start = Buffer.from(prefix);
     for (const copies of this.#objects().values()) {
       const { pool, namespace, name } = copies[0]!.object.ref.id;

@@ -21,7 +21,10 @@ function newestMap(maps: { bytes: Uint8Array; epoch: number }[]): OsdMap | undef
  * latest finished scan saw it.
  * @param excluded names of OSDs to leave out
  */
-export function clustersOf(catalogs: readonly Catalog[], excluded: readonly string[] = []): Cluster[] {
+export function clustersOf(
+  catalogs: readonly Catalog[],
+  excluded: readonly string[] = [],
+): Cluster[] {
   const known = catalogs
     .flatMap((catalog) => catalog.osds())
     .filter(({ identity, location }) => !excluded.includes(osdName(identity, location.path)));

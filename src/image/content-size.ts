@@ -46,7 +46,11 @@ function ext(b: Buffer): ContentSize | undefined {
 /** XFS: big-endian, magic XFSB, block size at 4, blocks at 8 */
 function xfs(b: Buffer): ContentSize | undefined {
   if (text(b, 0, 4) !== 'XFSB') return undefined;
-  return { bytes: Number(b.readBigUInt64BE(8)) * b.readUInt32BE(4), exact: false, what: 'XFS file system' };
+  return {
+    bytes: Number(b.readBigUInt64BE(8)) * b.readUInt32BE(4),
+    exact: false,
+    what: 'XFS file system',
+  };
 }
 
 /** btrfs: superblock at 65536, magic at 64, total bytes at 112 */
@@ -67,7 +71,11 @@ function lvm(b: Buffer): ContentSize | undefined {
   if (text(b, SECTOR, 8) !== 'LABELONE') return undefined;
   const header = SECTOR + b.readUInt32LE(SECTOR + 20);
   if (header + 40 > b.length) return undefined;
-  return { bytes: Number(b.readBigUInt64LE(header + 32)), exact: true, what: 'LVM physical volume' };
+  return {
+    bytes: Number(b.readBigUInt64LE(header + 32)),
+    exact: true,
+    what: 'LVM physical volume',
+  };
 }
 
 const PROBES = [gpt, lvm, ext, xfs, btrfs, ntfs, mbr];
@@ -82,4 +90,3 @@ export function contentSize(start: Uint8Array): ContentSize | undefined {
   }
   return undefined;
 }
-

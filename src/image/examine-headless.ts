@@ -37,7 +37,9 @@ async function guessOrder(objects: ObjectTable, reader: EvidenceReader): Promise
   const rows = new Set<number>();
   for (let row = 0; row < objects.length; row += step) rows.add(headRow(objects, row));
   rows.delete(-1);
-  const copies = [...rows].map((row): ObjectCopy => ({ osd: objects.osd(row), ref: objects.ref(row) }));
+  const copies = [...rows].map(
+    (row): ObjectCopy => ({ osd: objects.osd(row), ref: objects.ref(row) }),
+  );
   const attrs = await reader.readAttrs(copies, false);
   const hints: number[] = [];
   let largest = 0;
@@ -99,9 +101,14 @@ async function guessSize(
   const least = objects.lastObjectNo * objectSize + 1;
   const count = await objectMapCount(image, reader);
   const content = await startOfImage(objects, reader);
-  const most = count === undefined || count <= objects.lastObjectNo ? undefined : count * objectSize;
-  const fits = (bytes: number) => bytes >= least && (most === undefined || (bytes <= most && bytes > most - objectSize));
-  if (content !== undefined && (fits(content.bytes) || (content.exact && most === undefined && content.bytes >= least))) {
+  const most =
+    count === undefined || count <= objects.lastObjectNo ? undefined : count * objectSize;
+  const fits = (bytes: number) =>
+    bytes >= least && (most === undefined || (bytes <= most && bytes > most - objectSize));
+  if (
+    content !== undefined &&
+    (fits(content.bytes) || (content.exact && most === undefined && content.bytes >= least))
+  ) {
     return { value: content.bytes, because: `a ${content.what} at its start says so` };
   }
   if (most !== undefined) return { value: most, because: `its object map has ${count} objects` };
@@ -109,14 +116,19 @@ async function guessSize(
     return { value: content.bytes, because: `a ${content.what} at its start says so` };
   }
   const value = (objects.lastObjectNo + 1) * objectSize;
-  return { value, because: `the highest object is ${objects.lastObjectNo}; there may have been more` };
+  return {
+    value,
+    because: `the highest object is ${objects.lastObjectNo}; there may have been more`,
+  };
 }
 
 /** Replaces the first guesses about a headless image by what its objects say. */
 export async function examineHeadless(image: Image, reader: EvidenceReader): Promise<void> {
   const { header } = image;
   const pool = header.dataPool ?? image.pool;
-  const objects = new ObjectTable(image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix));
+  const objects = new ObjectTable(
+    image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix),
+  );
   const order = await guessOrder(objects, reader);
   const objectSize = 2 ** order.value;
   const size = await guessSize(image, objects, objectSize, reader);
@@ -126,6 +138,8 @@ export async function examineHeadless(image: Image, reader: EvidenceReader): Pro
     `size ${size.value}: ${size.because}`,
   ];
   const clones = new Set<number>();
-  for (let row = 0; row < objects.length; row++) if (objects.snap(row) >= 0) clones.add(objects.snap(row));
-  if (clones.size > 0) image.guesses.push(`it had snapshots: objects have clones ${[...clones].join(', ')}`);
+  for (let row = 0; row < objects.length; row++)
+    if (objects.snap(row) >= 0) clones.add(objects.snap(row));
+  if (clones.size > 0)
+    image.guesses.push(`it had snapshots: objects have clones ${[...clones].join(', ')}`);
 }

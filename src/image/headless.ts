@@ -27,7 +27,12 @@ function namingOf({ pool, prefix }: DataPrefix): Naming | undefined {
   const match = FORMAT2.exec(text);
   if (match === null) return undefined;
   const own = match[1] === undefined;
-  return { pool: own ? pool : Number(match[1]), id: match[2]!, dataPool: own ? undefined : pool, format: 2 };
+  return {
+    pool: own ? pool : Number(match[1]),
+    id: match[2]!,
+    dataPool: own ? undefined : pool,
+    format: 2,
+  };
 }
 
 /** Leftovers on an OSD that was away do not make an image: some object must exist in its PG. */
@@ -62,7 +67,13 @@ export function headlessImage(
   if (!existsAnywhere(cluster, objects)) return undefined;
   const { pool, id, dataPool, format } = naming;
   const size = (objects.lastObjectNo + 1) * 2 ** DEFAULT_ORDER;
-  const base = { size, order: DEFAULT_ORDER, objectPrefix: prefix.prefix, snapSeq: 0n, snapshots: [] };
+  const base = {
+    size,
+    order: DEFAULT_ORDER,
+    objectPrefix: prefix.prefix,
+    snapSeq: 0n,
+    snapshots: [],
+  };
   return {
     ...{ cluster, pool, namespace: prefix.namespace, id, format },
     ...nameOf(naming),

@@ -14,9 +14,9 @@ import {
 import type { OmapEntry } from '../rbd/omap-values.ts';
 import { parseTrash, type TrashedImage } from '../rbd/trash.ts';
 import type { Cluster } from './cluster.ts';
-import { objectKey } from './object-key.ts';
 import { headlessImage } from './headless.ts';
 import { dataPoolOf, headerFromV1, type Image } from './image.ts';
+import { objectKey } from './object-key.ts';
 
 /** What the index objects of one pool and namespace say. */
 interface Names {
@@ -94,10 +94,15 @@ export class ImageIndex {
   /** Data objects that no header claims. */
   #addHeadless(): void {
     const claimed = new Set(
-      this.images.map((image) => objectKey(dataPoolOf(image), image.namespace, image.header.objectPrefix)),
+      this.images.map((image) =>
+        objectKey(dataPoolOf(image), image.namespace, image.header.objectPrefix),
+      ),
     );
     for (const prefix of this.#cluster.dataPrefixes()) {
-      if (claimed.has(objectKey(this.#cluster.basePool(prefix.pool), prefix.namespace, prefix.prefix))) continue;
+      if (
+        claimed.has(objectKey(this.#cluster.basePool(prefix.pool), prefix.namespace, prefix.prefix))
+      )
+        continue;
       const image = headlessImage(this.#cluster, prefix, ({ pool, id }) =>
         this.#nameOf(pool, prefix.namespace, id),
       );
@@ -106,7 +111,11 @@ export class ImageIndex {
   }
 
   /** What the index objects call an id: live, in the trash, or nothing at all. */
-  #nameOf(pool: number, namespace: Uint8Array, id: string): Pick<Image, 'name' | 'named' | 'trash'> {
+  #nameOf(
+    pool: number,
+    namespace: Uint8Array,
+    id: string,
+  ): Pick<Image, 'name' | 'named' | 'trash'> {
     const names = this.#namesOf(pool, namespace);
     const live = names.byId.get(id);
     const trash = live === undefined ? names.trash.get(id) : undefined;

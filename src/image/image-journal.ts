@@ -62,7 +62,11 @@ function writeOf(event: JournalEvent): JournalWrite[] | undefined {
 }
 
 /** Entries of all journal_data objects that can be read. */
-async function readEntries(layer: Layer, reader: EvidenceReader, problems: string[]): Promise<JournalEntry[]> {
+async function readEntries(
+  layer: Layer,
+  reader: EvidenceReader,
+  problems: string[],
+): Promise<JournalEntry[]> {
   const { image } = layer;
   const prefix = `journal_data.${image.pool}.${image.id}.`;
   const entries: JournalEntry[] = [];
@@ -84,7 +88,8 @@ function replay(entries: readonly JournalEntry[], result: ReplayedJournal): void
   for (const { data } of entries) {
     const { event } = parseJournalEvent(data);
     const writes = writeOf(event);
-    if (writes === undefined) stopped ??= `the image's journal has an entry (${event.type}) that is not replayed`;
+    if (writes === undefined)
+      stopped ??= `the image's journal has an entry (${event.type}) that is not replayed`;
     if (stopped === undefined) result.writes.push(...writes!);
     else if ('offset' in event) {
       result.doubtful.push({ offset: event.offset, length: event.length, reason: stopped });
@@ -97,9 +102,13 @@ function replay(entries: readonly JournalEntry[], result: ReplayedJournal): void
  * What a journaling image's journal holds beyond its objects; undefined for images without one, and
  * for snapshots, which a journal cannot change any more.
  */
-export async function readImageJournal(layer: Layer, reader: EvidenceReader): Promise<ReplayedJournal | undefined> {
+export async function readImageJournal(
+  layer: Layer,
+  reader: EvidenceReader,
+): Promise<ReplayedJournal | undefined> {
   const { image, snapshot } = layer;
-  if (snapshot !== undefined || (image.header.features & FEATURE_JOURNALING) === 0n) return undefined;
+  if (snapshot !== undefined || (image.header.features & FEATURE_JOURNALING) === 0n)
+    return undefined;
   const result: ReplayedJournal = { writes: [], doubtful: [], problems: [] };
   const header = image.cluster.metadataObject(image.pool, image.namespace, journalObject(image.id));
   if (header?.omap === undefined) {
@@ -110,10 +119,15 @@ export async function readImageJournal(layer: Layer, reader: EvidenceReader): Pr
   try {
     const journal = parseJournal(header.omap.map(([key, value]) => ({ key, value })));
     result.problems.push(...journal.problems);
-    const { entries, gap, beyondGap } = uncommittedEntries(journal, await readEntries(layer, reader, result.problems));
+    const { entries, gap, beyondGap } = uncommittedEntries(
+      journal,
+      await readEntries(layer, reader, result.problems),
+    );
     if (gap !== undefined) {
       const missing = `entry ${gap.entryTid} of tag ${gap.tagTid}`;
-      result.problems.push(`its journal lacks ${missing}: ${beyondGap} later entries were left out`);
+      result.problems.push(
+        `its journal lacks ${missing}: ${beyondGap} later entries were left out`,
+      );
     }
     replay(entries, result);
   } catch (error) {

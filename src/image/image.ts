@@ -1,6 +1,6 @@
 import { nameToText } from '../bytes/names.ts';
-import type { ImageHeader } from '../rbd/header-v2.ts';
 import type { ImageHeaderV1 } from '../rbd/header-v1.ts';
+import type { ImageHeader } from '../rbd/header-v2.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import type { TrashedImage } from '../rbd/trash.ts';
 import type { Cluster } from './cluster.ts';

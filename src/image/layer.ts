@@ -118,11 +118,16 @@ function parentLayer(
   return link === undefined ? undefined : throughParent(image, link, depth);
 }
 
-const missing = (overlap: number, reason: string): LayerParent => ({ layer: undefined, overlap, reason });
+const missing = (overlap: number, reason: string): LayerParent => ({
+  layer: undefined,
+  overlap,
+  reason,
+});
 
 function throughParent(image: Image, link: ParentLink, depth: number): LayerParent {
   const what = `parent ${image.cluster.poolName(link.pool)}/${link.imageId}@${link.snapId}`;
-  if (depth >= MAX_LAYERS) return missing(link.overlap, `${what}: the chain of parents does not end`);
+  if (depth >= MAX_LAYERS)
+    return missing(link.overlap, `${what}: the chain of parents does not end`);
   const parent = findParent(image, link);
   if (parent === undefined) return missing(link.overlap, `${what} was not found`);
   const snapshot = parent.header.snapshots.find((s) => s.id === link.snapId);
@@ -142,7 +147,8 @@ function throughSource(image: Image, source: MigrationSource, depth: number): La
         ? other.format === 1 && Buffer.compare(other.name, source.imageName) === 0
         : other.id === source.imageId),
   );
-  if (found === undefined || depth >= MAX_LAYERS) return missing(source.overlap, `${what} was not found`);
+  if (found === undefined || depth >= MAX_LAYERS)
+    return missing(source.overlap, `${what} was not found`);
   const snapshot = found.header.snapshots.find((s) => s.id === source.snapId);
   if (snapshot === undefined && source.snapId !== NOSNAP) {
     return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);

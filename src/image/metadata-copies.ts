@@ -1,7 +1,7 @@
+import type { MetadataObject } from '../catalog/metadata.ts';
 import { compareEversion, type Eversion, ZERO_EVERSION } from '../ceph/encoding.ts';
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
-import type { MetadataObject } from '../catalog/metadata.ts';
 import { judgeObject, type PgDecision } from './pg-authority.ts';
 
 /** One OSD's copy of a metadata object. */
@@ -58,7 +58,9 @@ export function pickCopy(
   const verdict = judgeObject(decision, copies[0]!.object.ref.id, evidence);
   if (!verdict.exists) return 'absent';
   const { version } = verdict;
-  const current = ranked.filter((r) => version === undefined || compareEversion(r.version, version) === 0);
+  const current = ranked.filter(
+    (r) => version === undefined || compareEversion(r.version, version) === 0,
+  );
   const best = (current.length > 0 ? current : ranked).sort(compare)[0]!;
   return best.info !== undefined && isWhiteout(best.info) ? 'whiteout' : best.object;
 }

@@ -12,7 +12,10 @@ export interface ObjectCopy {
 }
 
 /** Reads attributes of many copies at once, each from its own OSD. */
-export type AttrsReader = (copies: readonly ObjectCopy[], wantSnapSet: boolean) => Promise<CopyAttrs[]>;
+export type AttrsReader = (
+  copies: readonly ObjectCopy[],
+  wantSnapSet: boolean,
+) => Promise<CopyAttrs[]>;
 
 /** A copy with what it says of itself. */
 export interface Candidate extends ObjectCopy {
@@ -21,7 +24,10 @@ export interface Candidate extends ObjectCopy {
 }
 
 /** What `decode` makes of an attribute; undefined where it is lost or damaged. */
-export function decoded<T>(bytes: Uint8Array | undefined, decode: (bytes: Uint8Array) => T): T | undefined {
+export function decoded<T>(
+  bytes: Uint8Array | undefined,
+  decode: (bytes: Uint8Array) => T,
+): T | undefined {
   if (bytes === undefined) return undefined;
   try {
     return decode(bytes);

@@ -1,8 +1,8 @@
-import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
 import type { GroupEntry, Segment } from '../catalog/segment.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
+import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
 import { unescapeField } from '../store/escaped-field.ts';
 import type { ObjectRef } from '../store/object-store.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
 import type { Cluster, ClusterOsd } from './cluster.ts';
 import { objectKey } from './object-key.ts';
 import { sortedOrder } from './radix-sort.ts';
@@ -93,7 +93,10 @@ export class ObjectTable {
   /** Reads the rows of a prefix. @throws CORRUPT when the catalog is damaged there */
   constructor(prefix: DataPrefix) {
     this.#prefix = prefix;
-    const groups = prefix.postings.map(({ segment, group }) => ({ segment, rows: segment.rows(group) }));
+    const groups = prefix.postings.map(({ segment, group }) => ({
+      segment,
+      rows: segment.rows(group),
+    }));
     const total = groups.reduce((n, { rows }) => n + rows.length, prefix.odd.length);
     const objectNo = new Float64Array(total);
     const snap = new Float64Array(total);
@@ -147,11 +150,15 @@ export class ObjectTable {
   }
   osd(row: number): ClusterOsd {
     const posting = this.#posting[row]!;
-    return posting < 0 ? this.#prefix.odd[this.#unit[row]!]!.osd : this.#prefix.postings[posting]!.osd;
+    return posting < 0
+      ? this.#prefix.odd[this.#unit[row]!]!.osd
+      : this.#prefix.postings[posting]!.osd;
   }
   shard(row: number): number {
     const posting = this.#posting[row]!;
-    return posting < 0 ? this.#prefix.odd[this.#unit[row]!]!.ref.id.shard : this.#prefix.postings[posting]!.shard;
+    return posting < 0
+      ? this.#prefix.odd[this.#unit[row]!]!.ref.id.shard
+      : this.#prefix.postings[posting]!.shard;
   }
 
   /** First row of an object number; its rows are contiguous. */
@@ -191,12 +198,18 @@ export class ObjectTable {
         name: Buffer.concat([plain, Buffer.from(`.${objectNo}`)]),
       },
       directory: segment.units[this.#unit[row]!]![0],
-      fileName: Buffer.concat([prefix, Buffer.from(`.${objectNo}__${snapText(snap)}_${hashText}`), tail]),
+      fileName: Buffer.concat([
+        prefix,
+        Buffer.from(`.${objectNo}__${snapText(snap)}_${hashText}`),
+        tail,
+      ]),
     };
   }
 
   #digits(): number {
-    return Buffer.from(this.#prefix.prefix).toString('latin1').startsWith('rb.') ? HEX_DIGITS_V1 : HEX_DIGITS_V2;
+    return Buffer.from(this.#prefix.prefix).toString('latin1').startsWith('rb.')
+      ? HEX_DIGITS_V1
+      : HEX_DIGITS_V2;
   }
 }
 

@@ -19,7 +19,10 @@ export interface NamedParent {
 }
 
 /** The parent in force for an image's head, or for one of its snapshots. */
-export const parentLinkOf = (image: Image, snapshot: Snapshot | undefined): ParentLink | undefined =>
+export const parentLinkOf = (
+  image: Image,
+  snapshot: Snapshot | undefined,
+): ParentLink | undefined =>
   snapshot === undefined ? parentOfHead(image.header) : parentOfSnapshot(image.header, snapshot);
 
 /** The image that a link means, if the cluster still has it. */

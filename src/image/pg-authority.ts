@@ -57,24 +57,30 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
       a.missing.size - b.missing.size,
   )[0];
   const noCopy =
-    copies.length === 0 ? "no OSD here has the PG's metadata" : 'no complete copy of the PG is here';
+    copies.length === 0
+      ? "no OSD here has the PG's metadata"
+      : 'no complete copy of the PG is here';
   const damaged = authority?.damage && `${authority.osd.name}: ${authority.damage}`;
   const why = authority === undefined ? noCopy : (doubt ?? damaged);
-  const peers = authority === undefined ? copies : candidates.filter((copy) => isPeer(copy, authority));
+  const peers =
+    authority === undefined ? copies : candidates.filter((copy) => isPeer(copy, authority));
   const unlisted = peers.length > 0 && peers.every((copy) => copy.unlisted);
   return {
     copies: [...copies],
     authority,
-    agreed: authority !== undefined && why === undefined && copies.every((copy) => equals(copy, authority)),
+    agreed:
+      authority !== undefined &&
+      why === undefined &&
+      copies.every((copy) => equals(copy, authority)),
     doubt: why,
-    absenceDoubt: why ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
+    absenceDoubt:
+      why ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
   };
 }
 
 /** As new as the authority: by Ceph's rules it holds the same objects. */
 const isPeer = (copy: PgCopy, { info }: PgCopy): boolean =>
   isComplete(copy) && compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
-
 
 const equals = (copy: PgCopy, authority: PgCopy): boolean =>
   isComplete(copy) &&
@@ -94,7 +100,9 @@ export function newestVersion(evidence: readonly CopyEvidence[]): Eversion | und
 }
 
 const has = (evidence: readonly CopyEvidence[], version: Eversion): boolean =>
-  evidence.some((copy) => copy.version !== undefined && compareEversion(copy.version, version) === 0);
+  evidence.some(
+    (copy) => copy.version !== undefined && compareEversion(copy.version, version) === 0,
+  );
 
 /**
  * Which version of an object counts, given every copy that lies on the OSDs.
@@ -125,13 +133,19 @@ export function judgeObject(
  * where their disks differ one of them is damaged. A file is lost more easily than it comes into
  * being: the object exists where any of them has it.
  */
-function judgeByPeers(decision: PgDecision, key: string, evidence: readonly CopyEvidence[]): Verdict {
+function judgeByPeers(
+  decision: PgDecision,
+  key: string,
+  evidence: readonly CopyEvidence[],
+): Verdict {
   const { authority, doubt, copies } = decision;
   const { lastUpdate } = authority!.info;
   const peers = copies.filter((copy) => isPeer(copy, authority!) && !copy.missing.has(key));
   const held = evidence.filter(({ osd }) => peers.some((peer) => peer.osd.index === osd));
   if (held.length === 0) return { exists: false, doubt: decision.absenceDoubt };
-  const versioned = held.filter(({ version }) => version !== undefined && compareEversion(version, lastUpdate) <= 0);
+  const versioned = held.filter(
+    ({ version }) => version !== undefined && compareEversion(version, lastUpdate) <= 0,
+  );
   const version = newestVersion(versioned) ?? newestVersion(evidence);
   const why =
     held.length * 2 <= peers.length

@@ -1,12 +1,12 @@
 import { binaryKey, nameToText } from '../bytes/names.ts';
+import type { CatalogOsd } from '../catalog/catalog.ts';
+import type { MetadataObject } from '../catalog/metadata.ts';
 import type { Hobject } from '../ceph/hobject.ts';
 import { isMaxHobject } from '../ceph/hobject.ts';
 import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
 import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
-import type { CatalogOsd } from '../catalog/catalog.ts';
-import type { MetadataObject } from '../catalog/metadata.ts';
 import type { ClusterOsd } from './cluster.ts';
 
 /** One OSD's copy of a placement group, as its PG metadata object tells. */
@@ -29,7 +29,7 @@ export interface PgCopy {
 
 /** What tells objects of one pool apart; hash and pool follow from the rest. */
 export const hobjectKey = (o: Pick<Hobject, 'name' | 'namespace' | 'key' | 'snap'>): string =>
-  [o.namespace, o.key, o.name].map(binaryKey).join('\0') + `\0${o.snap}`;
+  [...[o.namespace, o.key, o.name].map(binaryKey), o.snap].join('\0');
 
 export const isComplete = (copy: PgCopy): boolean => isMaxHobject(copy.info.lastBackfill);
 
@@ -83,7 +83,9 @@ export function pgCopyOf(
   problems: (text: string) => void,
 ): PgCopy | undefined {
   const { pool, hash: seed, shard } = object.ref.id;
-  const { info, missing } = decodeKeys(object, (text) => problems(`${osd.name}: PG ${pool}.${seed.toString(16)}: ${text}`));
+  const { info, missing } = decodeKeys(object, (text) =>
+    problems(`${osd.name}: PG ${pool}.${seed.toString(16)}: ${text}`),
+  );
   if (info === undefined || info.history.epochCreated === 0) return undefined;
   const pgNum = pgNumOf(pool);
   const bits = object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));

@@ -3,9 +3,20 @@ import { isWhiteout } from '../ceph/object-info.ts';
 import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { decodeSnapSet } from '../ceph/snapset.ts';
 import { dataObjectName } from '../rbd/names.ts';
-import { OBJECT_EXISTS, OBJECT_EXISTS_CLEAN, OBJECT_NONEXISTENT, stateOf } from '../rbd/object-map.ts';
+import {
+  OBJECT_EXISTS,
+  OBJECT_EXISTS_CLEAN,
+  OBJECT_NONEXISTENT,
+  stateOf,
+} from '../rbd/object-map.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
-import { type CloneRule, cloneFromSnapSet, guessClone, nextNewer, type ServingClone } from './clone-rule.ts';
+import {
+  type CloneRule,
+  cloneFromSnapSet,
+  guessClone,
+  nextNewer,
+  type ServingClone,
+} from './clone-rule.ts';
 import { chooseShards, type EcSource } from './ec-shards.ts';
 import type { Layer, PoolObjects } from './layer.ts';
 import {
@@ -138,7 +149,8 @@ class Resolver {
     if (copies.length === 0) return false;
     const decision = this.#pgs.decide(pool!.pool, copies[0]!.ref.id.hash);
     const osds = new Set(copies.map(({ osd }) => osd.index));
-    if (!decision.agreed || !decision.copies.every((copy) => osds.has(copy.osd.index))) return false;
+    if (!decision.agreed || !decision.copies.every((copy) => osds.has(copy.osd.index)))
+      return false;
     if (osds.size !== decision.copies.length) return false;
     const present: PresentObject = {
       ...{ state: 'present', copies, lastResort: [], erasure: undefined, size: undefined },
@@ -151,7 +163,8 @@ class Resolver {
   /** Heads (and snapdirs, where a snapshot is read) of the objects that have rows. */
   headsOf(objectNos: readonly number[]): AttrsBatch {
     const batch = new AttrsBatch();
-    const wanted = (snap: number) => snap === ROW_HEAD || (this.#atSnapshot && snap === ROW_SNAPDIR);
+    const wanted = (snap: number) =>
+      snap === ROW_HEAD || (this.#atSnapshot && snap === ROW_SNAPDIR);
     for (const objectNo of objectNos) {
       for (const pool of this.#layer.pools) {
         for (const copy of this.#rows(pool, objectNo, wanted)) batch.add(objectNo, copy);
@@ -188,7 +201,8 @@ class Resolver {
     if (rule === undefined) return this.#nowhere(pool, objectNo);
     if (rule.kind === 'head') return this.#judge(pool, objectNo, heads, rule.doubt);
     // The SnapSet itself says so: no pool below may say otherwise.
-    if (rule.kind === 'absent') return { state: 'absent', doubt: rule.doubt, whiteout: rule.doubt === undefined };
+    if (rule.kind === 'absent')
+      return { state: 'absent', doubt: rule.doubt, whiteout: rule.doubt === undefined };
     this.clones.set(objectNo, rule);
     for (const holder of this.#layer.pools) {
       const isServing = (snap: number) => snap >= 0 && BigInt(snap) === rule.clone;
@@ -198,26 +212,39 @@ class Resolver {
   }
 
   /** Which object serves the layer's snapshot, by the SnapSet that counts; undefined: no trace of it. */
-  #cloneRule(pool: PoolObjects, objectNo: number, candidates: readonly Candidate[]): CloneRule | undefined {
+  #cloneRule(
+    pool: PoolObjects,
+    objectNo: number,
+    candidates: readonly Candidate[],
+  ): CloneRule | undefined {
     const { snapId } = this.#layer;
     const heads = candidates.filter(isHead);
     for (const group of [heads, candidates.filter((c) => !isHead(c))]) {
       if (group.length === 0) continue;
       const { verdict, copies } = this.#select(group);
       if (!verdict.exists) continue;
-      const snapSet = copies.map((c) => decoded(c.attrs.snapSet, decodeSnapSet)).find((s) => s !== undefined);
+      const snapSet = copies
+        .map((c) => decoded(c.attrs.snapSet, decodeSnapSet))
+        .find((s) => s !== undefined);
       if (snapSet !== undefined) return cloneFromSnapSet(snapSet, snapId);
     }
     const rows = pool.objects.rowsOf(objectNo);
     if (rows.length === 0) return undefined;
-    return guessClone(rows.map((row) => pool.objects.snap(row)), snapId, heads.length > 0);
+    return guessClone(
+      rows.map((row) => pool.objects.snap(row)),
+      snapId,
+      heads.length > 0,
+    );
   }
 
   /** The candidates of one object that count, and why that may be wrong. */
   #select(candidates: readonly Candidate[]) {
     const { id } = candidates[0]!.ref;
     const decision = this.#pgs.decide(id.pool, id.hash);
-    const evidence = candidates.map(({ osd, info }) => ({ osd: osd.index, version: info?.version }));
+    const evidence = candidates.map(({ osd, info }) => ({
+      osd: osd.index,
+      version: info?.version,
+    }));
     const verdict = judgeObject(decision, id, evidence);
     const version = verdict.exists ? verdict.version : undefined;
     const copies = version === undefined ? [] : candidates.filter((c) => hasVersion(c, version));
@@ -241,7 +268,10 @@ class Resolver {
     const holder = pools.find(({ pool }) => candidates.some((c) => c.ref.id.pool === pool));
     if (holder === undefined) {
       this.#lostClones.add(objectNo);
-      this.#set(objectNo, { state: 'lost', reason: `clone ${rule.clone} that held it is on none of the OSDs` });
+      this.#set(objectNo, {
+        state: 'lost',
+        reason: `clone ${rule.clone} that held it is on none of the OSDs`,
+      });
       return;
     }
     const own = candidates.filter((c) => c.ref.id.pool === holder.pool);
@@ -285,7 +315,13 @@ class Resolver {
     const size = snapSet.cloneSize.get(clone);
     if (from.state !== 'present' || size === undefined) return;
     const overlap = snapSet.cloneOverlap.get(clone) ?? [];
-    this.result.set(objectNo, { state: 'rebuilt', from, overlap, size: Number(size), reason: lost.reason });
+    this.result.set(objectNo, {
+      state: 'rebuilt',
+      from,
+      overlap,
+      size: Number(size),
+      reason: lost.reason,
+    });
   }
 
   #judge(
@@ -294,7 +330,8 @@ class Resolver {
     candidates: readonly Candidate[],
     doubt: string | undefined,
   ): Resolution {
-    if (candidates.length === 0) return doubtful(this.#nowhere(pool, objectNo), lostHead(pool, objectNo));
+    if (candidates.length === 0)
+      return doubtful(this.#nowhere(pool, objectNo), lostHead(pool, objectNo));
     const readable = candidates.filter(isReadable);
     const { verdict, version, copies } = this.#select(candidates);
     const why = verdict.doubt ?? doubt;
@@ -310,7 +347,11 @@ class Resolver {
     return this.#present(copies, readable, why);
   }
 
-  #present(copies: readonly Candidate[], readable: readonly Candidate[], doubt: string | undefined): Resolution {
+  #present(
+    copies: readonly Candidate[],
+    readable: readonly Candidate[],
+    doubt: string | undefined,
+  ): Resolution {
     const info = copies[0]!.info;
     const { pool } = copies[0]!.ref.id;
     const erasure = this.#layer.image.cluster.erasureOf(pool);
@@ -318,7 +359,10 @@ class Resolver {
     return {
       state: 'present',
       copies: copies.map(copyOf),
-      lastResort: readable.filter((c) => !copies.includes(c)).sort(byVersion).map(copyOf),
+      lastResort: readable
+        .filter((c) => !copies.includes(c))
+        .sort(byVersion)
+        .map(copyOf),
       erasure: undefined,
       size: info?.size,
       digest: info?.dataDigest,
@@ -332,7 +376,9 @@ class Resolver {
   #unproven(candidates: readonly Candidate[], doubt: string): Resolution {
     const sorted = [...candidates].sort(byVersion);
     const best = sorted[0]!;
-    const same = sorted.filter((c) => c === best || (best.info !== undefined && hasVersion(c, best.info.version)));
+    const same = sorted.filter(
+      (c) => c === best || (best.info !== undefined && hasVersion(c, best.info.version)),
+    );
     return this.#present(same, sorted, doubt);
   }
 }
@@ -341,7 +387,9 @@ class Resolver {
 function lostHead({ objects }: PoolObjects, objectNo: number): string | undefined {
   const snaps = objects.rowsOf(objectNo).map((row) => objects.snap(row));
   const isBereft = snaps.some((snap) => snap >= 0) && !snaps.some((snap) => snap < 0);
-  return isBereft ? 'it has clones, but neither head nor snapdir: its head is lost, or was deleted' : undefined;
+  return isBereft
+    ? 'it has clones, but neither head nor snapdir: its head is lost, or was deleted'
+    : undefined;
 }
 
 /** Where the cache tier has no such object, the base pool decides. */

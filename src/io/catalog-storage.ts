@@ -44,7 +44,8 @@ class FileStorage implements CatalogStorage {
     const out = Buffer.allocUnsafe(length);
     for (let done = 0; done < length; ) {
       const n = this.#readSome(out, done, position + done);
-      if (n === 0) throw sourceIoError(`${this.path}: cut short`, { path: this.path, offset: position });
+      if (n === 0)
+        throw sourceIoError(`${this.path}: cut short`, { path: this.path, offset: position });
       done += n;
     }
     return out;
@@ -172,7 +173,8 @@ export function memoryStorage(): CatalogStorage {
       const { at, bytes } = partAt(position);
       const from = position - at;
       // Readers ask for pieces of one record's head or payload, each of which was appended whole.
-      if (from + length > bytes.length) throw sourceIoError('(memory): cut short', { offset: position });
+      if (from + length > bytes.length)
+        throw sourceIoError('(memory): cut short', { offset: position });
       return bytes.subarray(from, from + length);
     },
     truncate: () => {},

@@ -44,7 +44,9 @@ function listNative(fd: number, directory: Uint8Array, onEntry: OnEntry): void {
       let end = Math.max(at + NAME, next - 8);
       while (buffer[end] !== 0) end++;
       const start = at + NAME;
-      const dots = buffer[start] === 0x2e && (end - start === 1 || (end - start === 2 && buffer[start + 1] === 0x2e));
+      const dots =
+        buffer[start] === 0x2e &&
+        (end - start === 1 || (end - start === 2 && buffer[start + 1] === 0x2e));
       if (!dots) onEntry(buffer, start, end, buffer[at + TYPE]!);
       at = next;
     }

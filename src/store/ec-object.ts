@@ -138,7 +138,8 @@ export class EcObject implements OpenObject {
 
   #windowAt(position: number): { from: number; bytes: Buffer } {
     const known = this.#window;
-    if (known !== undefined && position >= known.from && position < known.from + known.bytes.length) return known;
+    if (known !== undefined && position >= known.from && position < known.from + known.bytes.length)
+      return known;
     const { stripeWidth } = this.#parts;
     const step = Math.max(stripeWidth, WINDOW_BYTES - (WINDOW_BYTES % stripeWidth));
     const from = position - (position % step);
@@ -157,7 +158,10 @@ export class EcObject implements OpenObject {
     const chunk = chunkSize(stripeWidth, code.k);
     forEachShardExtent(stripeWidth, code.k, offset, length, (index, shardOffset, n, at) => {
       const from = shardOffset - range.offset;
-      out.set(data.get(code.dataShards[index]!)!.subarray(from, from + Math.min(n, chunk)), at - offset);
+      out.set(
+        data.get(code.dataShards[index]!)!.subarray(from, from + Math.min(n, chunk)),
+        at - offset,
+      );
     });
     return out;
   }

@@ -8,7 +8,7 @@ import { corruptError } from '../errors/salvage-error.ts';
 const UNDERSCORE = 0x5f;
 const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
-const ESCAPED: Record<number, number> = { 0x73: 0x2f, 0x75: 0x5f, 0x5c: 0x5c, 0x6e: 0 };
+const ESCAPED: Record<number, number> = { 115: 0x2f, 117: 0x5f, 92: 0x5c, 110: 0 };
 
 /** Undoes the escapes `\s \u \\ \n` of one field. @throws CORRUPT on an escape that no Ceph writes */
 export function unescapeField(field: Uint8Array): Uint8Array {
@@ -36,7 +36,7 @@ export function isCanonicalField(field: Uint8Array): boolean {
   return true;
 }
 
-const ESCAPES: Record<number, string> = { 0x2f: '\\s', 0x5f: '\\u', 0x5c: '\\\\', 0: '\\n' };
+const ESCAPES: Record<number, string> = { 47: '\\s', 95: '\\u', 92: '\\\\', 0: '\\n' };
 
 /** Escapes one field; the start-of-name escapes are `escapeName`'s. */
 export function escapeField(field: Uint8Array): Buffer {

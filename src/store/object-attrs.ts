@@ -43,7 +43,11 @@ export function readCopyAttrs(
 }
 
 /** Up to `length` bytes from the start of an object. @throws SOURCE_IO */
-export function readObjectStart(store: ObjectStoreReader, ref: ObjectRef, length: number): Uint8Array {
+export function readObjectStart(
+  store: ObjectStoreReader,
+  ref: ObjectRef,
+  length: number,
+): Uint8Array {
   const object = store.open(ref);
   try {
     const bytes = Buffer.alloc(Math.min(length, object.size));
@@ -70,7 +74,8 @@ function digestOf(object: OpenObject): CopyDigest {
   let crc = 0xffffffff;
   for (let at = 0; at < object.size; ) {
     const n = object.read(buffer.subarray(0, Math.min(buffer.length, object.size - at)), at);
-    if (n === 0) throw sourceIoError(`${object.path}: ends at ${at}, not ${object.size}`, { offset: at });
+    if (n === 0)
+      throw sourceIoError(`${object.path}: ends at ${at}, not ${object.size}`, { offset: at });
     crc = cephCrc32c(crc, buffer.subarray(0, n));
     at += n;
   }

@@ -1,5 +1,5 @@
-import { openObjectStore } from './open-object-store.ts';
 import type { ObjectStoreReader, OsdLocation } from './object-store.ts';
+import { openObjectStore } from './open-object-store.ts';
 
 /** Stores that a worker thread has open: a task is short, an OSD's database is not. */
 const open = new Map<string, ObjectStoreReader>();

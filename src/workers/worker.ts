@@ -3,8 +3,8 @@ import { serializeError } from '../errors/salvage-error.ts';
 import { copyObjects } from '../export/copy-objects.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
-import { surveyStore } from '../store/survey-store.ts';
 import { storeAt } from '../store/store-cache.ts';
+import { surveyStore } from '../store/survey-store.ts';
 import type { Answer } from './pool.ts';
 
 /** Entry of a worker thread: one export a task, called by name. */

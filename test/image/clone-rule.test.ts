@@ -87,7 +87,10 @@ describe('guessClone', () => {
   });
 
   it('doubts the absence of an object that has clones and neither head nor SnapSet', () => {
-    expect(guessClone([4, -1], 5n, false)).toMatchObject({ kind: 'absent', doubt: expect.any(String) });
+    expect(guessClone([4, -1], 5n, false)).toMatchObject({
+      kind: 'absent',
+      doubt: expect.any(String),
+    });
     expect(guessClone([], 5n, false)).toEqual({ kind: 'absent' });
   });
 });

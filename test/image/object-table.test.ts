@@ -5,8 +5,8 @@ import { NOSNAP, SNAPDIR } from '../../src/ceph/encoding.ts';
 import type { ClusterOsd } from '../../src/image/cluster.ts';
 import { type DataPrefix, ObjectTable } from '../../src/image/object-table.ts';
 import { DataObjectNameParser } from '../../src/store/filestore/fast-filename.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../../src/store/row-snap.ts';
 import type { ObjectRef } from '../../src/store/object-store.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../../src/store/row-snap.ts';
 
 const osdCalled = (index: number) => ({ index, name: `osd.${index}` }) as ClusterOsd;
 

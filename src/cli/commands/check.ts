@@ -1,12 +1,12 @@
+import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { usageError } from '../../errors/salvage-error.ts';
 import { checkImage } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
 import { attachObjectMaps } from '../../image/attach-object-maps.ts';
-import { readImageJournal } from '../../image/image-journal.ts';
 import { imageSpecText, snapshotName } from '../../image/image.ts';
+import { readImageJournal } from '../../image/image-journal.ts';
 import { buildLayer } from '../../image/layer.ts';
-import { nameToText } from '../../bytes/names.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
@@ -18,7 +18,12 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
-import { type RecoveryReport, recoveryReport, showLosses, verdictOf } from '../render/recovery-report.ts';
+import {
+  type RecoveryReport,
+  recoveryReport,
+  showLosses,
+  verdictOf,
+} from '../render/recovery-report.ts';
 import { type ChosenImage, selectImage } from '../select-image.ts';
 import { examine, openSource, type Source } from '../source.ts';
 
@@ -58,7 +63,15 @@ async function checkOne(
   if (journal !== undefined) image.problems.push(...journal.problems);
   const started = Date.now();
   const { progress } = context;
-  const work = { layer, lanes, journal, verify: 'digest', digest: false, progress, signal } as const;
+  const work = {
+    layer,
+    lanes,
+    journal,
+    verify: 'digest',
+    digest: false,
+    progress,
+    signal,
+  } as const;
   const outcome = await checkImage(work, options.read === true);
   const seconds = (Date.now() - started) / 1000;
   return recoveryReport({ source, layer, outcome, seconds, dest: undefined, overrides: {} });
@@ -69,7 +82,10 @@ export async function check(options: CheckOptions, context: CommandContext): Pro
   const { signal, done } = interruptible();
   try {
     const images = chosen(source, options);
-    await examine(source, images.map(({ image }) => image));
+    await examine(
+      source,
+      images.map(({ image }) => image),
+    );
     const reports: RecoveryReport[] = [];
     for (const choice of images) {
       const { image, snapshot } = choice;

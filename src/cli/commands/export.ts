@@ -1,17 +1,22 @@
+import { InvalidArgumentError, Option } from 'commander';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { SalvageError, usageError } from '../../errors/salvage-error.ts';
-import { type Verify } from '../../export/copy-plans.ts';
-import { type ExportContext, type ExportOutcome, exportToFile, exportToStream } from '../../export/export-image.ts';
+import type { Verify } from '../../export/copy-plans.ts';
+import {
+  type ExportContext,
+  type ExportOutcome,
+  exportToFile,
+  exportToStream,
+} from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
 import { attachObjectMaps } from '../../image/attach-object-maps.ts';
-import { readImageJournal } from '../../image/image-journal.ts';
 import { type Image, imageSpecText } from '../../image/image.ts';
+import { readImageJournal } from '../../image/image-journal.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
 import { pathsOf } from '../../store/detect.ts';
 import { type CommandContext, printJson } from '../context.ts';
-import { InvalidArgumentError, Option } from 'commander';
 import { exportWithHistory } from '../export-with-history.ts';
 import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
@@ -20,8 +25,8 @@ import {
   addImageOptions,
   addSourceOptions,
   byteSize,
-  gather,
   type CommonOptions,
+  gather,
   type ImageOptions,
   type SourceOptions,
   wholeNumber,
@@ -58,7 +63,8 @@ const orderOfSize = (text: string): number => {
 
 /** What the operator says of an image without a header replaces the guess. */
 function setOrder(image: Image, order: number): void {
-  if (!image.headless) throw usageError('--order and --object-size are for images without a header');
+  if (!image.headless)
+    throw usageError('--order and --object-size are for images without a header');
   image.header = { ...image.header, order, stripeUnit: 2 ** order };
 }
 
@@ -91,7 +97,8 @@ async function writeImage(
   const { dest } = options;
   const { layer, signal } = work;
   if (isStream(dest)) {
-    const writer = dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
+    const writer =
+      dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
     const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
     await writer.close();
     return outcome;
@@ -112,7 +119,10 @@ async function writeImage(
   }
 }
 
-export async function exportImage(options: ExportOptions, context: CommandContext): Promise<ExitCode> {
+export async function exportImage(
+  options: ExportOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
   if (options.dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
@@ -125,7 +135,15 @@ export async function exportImage(options: ExportOptions, context: CommandContex
     if (options.order !== undefined) setOrder(image, options.order);
     if (options.exportFormat === '2') {
       const overrides = overridesOf(options);
-      return await exportWithHistory({ image, snapshot, source, options, overrides, context, signal });
+      return await exportWithHistory({
+        image,
+        snapshot,
+        source,
+        options,
+        overrides,
+        context,
+        signal,
+      });
     }
     for (const guess of image.guesses) context.say(`guess: ${guess}`);
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
@@ -136,10 +154,22 @@ export async function exportImage(options: ExportOptions, context: CommandContex
     const journal = await readImageJournal(layer, lanes);
     if (journal !== undefined) image.problems.push(...journal.problems);
     const started = Date.now();
-    const outcome = await writeImage({ layer, lanes, journal, ...workOf(options), progress: context.progress, signal }, source, options, context);
+    const outcome = await writeImage(
+      { layer, lanes, journal, ...workOf(options), progress: context.progress, signal },
+      source,
+      options,
+      context,
+    );
     const seconds = (Date.now() - started) / 1000;
     const { dest } = options;
-    const result = recoveryReport({ source, layer, outcome, seconds, dest, overrides: overridesOf(options) });
+    const result = recoveryReport({
+      source,
+      layer,
+      outcome,
+      seconds,
+      dest,
+      overrides: overridesOf(options),
+    });
     if (context.json) printJson(context, result);
     writeReport(result, options);
     showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
@@ -158,15 +188,25 @@ export function registerExport({ program, run }: Registry): void {
   const command = program
     .command('export')
     .description('write an image, or one of its snapshots, to a sparse raw file')
-    .usage('[options] <image-spec> <dest>\n       rbd-salvage export --pool P --id ID [options] <dest>')
+    .usage(
+      '[options] <image-spec> <dest>\n       rbd-salvage export --pool P --id ID [options] <dest>',
+    )
     .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]; not with --id')
     .argument('[dest]', 'a file, a block device, or - for standard output')
-    .option('--size <bytes>', 'the size to write, where the one known or guessed is wrong', byteSize)
+    .option(
+      '--size <bytes>',
+      'the size to write, where the one known or guessed is wrong',
+      byteSize,
+    )
     .option('--order <n>', 'log2 of the object size of a headless image', wholeNumber)
     .addOption(new Option('--object-size <bytes>', 'the same in bytes').argParser(orderOfSize))
     .option('--force', 'replace DEST if it exists')
     .option('--no-parent', "the image's own data alone: what its parent holds stays zero")
-    .option('--prefer-osd <name>', 'read from this OSD where its copy counts; may be repeated', gather)
+    .option(
+      '--prefer-osd <name>',
+      'read from this OSD where its copy counts; may be repeated',
+      gather,
+    )
     .option('--report <file>', 'where to write the report (default: DEST.report.json)')
     .option('--digest', 'put the SHA-256 of the output into the report')
     .addOption(
@@ -176,12 +216,19 @@ export function registerExport({ program, run }: Registry): void {
     )
     .option('--no-space-check', 'do not look whether DEST has room')
     .addOption(
-      new Option('--verify <how>', 'check objects against size and checksum stored with them, against all copies, or not')
+      new Option(
+        '--verify <how>',
+        'check objects against size and checksum stored with them, against all copies, or not',
+      )
         .choices(['digest', 'replicas', 'none'])
         .default('digest'),
     );
   addCommonOptions(addSourceOptions(addImageOptions(command))).action(
-    (first: string | undefined, second: string | undefined, options: Omit<ExportOptions, 'spec' | 'dest'> & { objectSize?: number }) => {
+    (
+      first: string | undefined,
+      second: string | undefined,
+      options: Omit<ExportOptions, 'spec' | 'dest'> & { objectSize?: number },
+    ) => {
       // With --id there is no spec: DEST is the only argument.
       const [spec, dest] = options.id === undefined ? [first, second] : [undefined, first];
       const extra = options.id !== undefined && second !== undefined;
@@ -189,7 +236,12 @@ export function registerExport({ program, run }: Registry): void {
         throw usageError('export takes an image spec and DEST, or with --id DEST alone');
       }
       const order = options.order ?? options.objectSize;
-      return run(exportImage, { ...options, spec, dest, ...(order === undefined ? {} : { order }) });
+      return run(exportImage, {
+        ...options,
+        spec,
+        dest,
+        ...(order === undefined ? {} : { order }),
+      });
     },
   );
 }

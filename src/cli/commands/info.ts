@@ -40,6 +40,7 @@ export function registerInfo({ program, run }: Registry): void {
     .description('what an image is, and what was found of it')
     .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]');
   addCommonOptions(addSourceOptions(addImageOptions(command))).action(
-    (spec: string | undefined, options: Omit<InfoOptions, 'spec'>) => run(info, { ...options, spec }),
+    (spec: string | undefined, options: Omit<InfoOptions, 'spec'>) =>
+      run(info, { ...options, spec }),
   );
 }

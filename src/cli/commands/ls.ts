@@ -1,14 +1,19 @@
+import picomatch from 'picomatch';
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { notFoundError, usageError } from '../../errors/salvage-error.ts';
-import picomatch from 'picomatch';
 import { type Image, imageSpecText } from '../../image/image.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import type { Registry } from '../main.ts';
-import { addCommonOptions, addSourceOptions, type CommonOptions, type SourceOptions } from '../options.ts';
+import {
+  addCommonOptions,
+  addSourceOptions,
+  type CommonOptions,
+  type SourceOptions,
+} from '../options.ts';
+import { bytesText } from '../progress.ts';
 import { imageRows } from '../render/image-rows.ts';
 import { table } from '../render/table.ts';
-import { bytesText } from '../progress.ts';
 import { examine, openSource, type Source } from '../source.ts';
 
 interface LsOptions extends CommonOptions, SourceOptions {
@@ -57,7 +62,11 @@ export async function ls(options: LsOptions, context: CommandContext): Promise<E
     const images = select(source, options.where);
     await examine(source, images);
     const rows = imageRows(images, options.long === true);
-    if (context.json) printJson(context, rows.map((row) => row.json));
+    if (context.json)
+      printJson(
+        context,
+        rows.map((row) => row.json),
+      );
     else if (options.long) showLong(images, context);
     else context.streams.stdout.write(rows.map((row) => `${row.spec}\n`).join(''));
     return EXIT.ok;
@@ -71,9 +80,13 @@ export function registerLs({ program, run }: Registry): void {
     .command('ls')
     .alias('list')
     .description('list images')
-    .argument('[pool[/namespace]|glob]', "those of a pool or namespace, or matching a glob: 'volumes/volume-*'")
+    .argument(
+      '[pool[/namespace]|glob]',
+      "those of a pool or namespace, or matching a glob: 'volumes/volume-*'",
+    )
     .option('-l, --long', 'sizes, parents and snapshots too');
-  addCommonOptions(addSourceOptions(command)).action((where: string | undefined, options: LsOptions) =>
-    run(ls, where === undefined ? options : { ...options, where }),
+  addCommonOptions(addSourceOptions(command)).action(
+    (where: string | undefined, options: LsOptions) =>
+      run(ls, where === undefined ? options : { ...options, where }),
   );
 }

@@ -4,8 +4,8 @@ import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { openCatalogForWriting } from '../../io/catalog-storage.ts';
 import { refuseInSource } from '../../io/destination.ts';
 import { deviceLanes } from '../../io/device-lanes.ts';
-import { startPool } from '../../workers/pool.ts';
 import { pathsOf } from '../../store/detect.ts';
+import { startPool } from '../../workers/pool.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import type { Registry } from '../main.ts';
 import { addCommonOptions, addOsdOption, type CommonOptions } from '../options.ts';
@@ -35,7 +35,8 @@ function show(outcome: Outcome, context: CommandContext): void {
     const { name, objects, others, damage, damageCount } = osd;
     context.say(`${name}: ${countText(objects)} objects, ${countText(others)} of other kinds`);
     if (osd.journal !== undefined) context.say(`  ${osd.journal}`);
-    for (const { path, reason } of damage.slice(0, SHOWN_DAMAGE)) context.warn(`  ${path}: ${reason}`);
+    for (const { path, reason } of damage.slice(0, SHOWN_DAMAGE))
+      context.warn(`  ${path}: ${reason}`);
     const more = damageCount - SHOWN_DAMAGE;
     if (more > 0) context.warn(`  and ${countText(more)} more`);
   }
@@ -49,11 +50,19 @@ function show(outcome: Outcome, context: CommandContext): void {
 export async function scan(options: ScanOptions, context: CommandContext): Promise<ExitCode> {
   const { osds, left } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
-  refuseInSource(options.catalog, osds.flatMap((osd) => pathsOf(osd.location)));
+  refuseInSource(
+    options.catalog,
+    osds.flatMap((osd) => pathsOf(osd.location)),
+  );
   const storage = openCatalogForWriting(options.catalog);
   const catalog = new Catalog(storage);
   for (const problem of catalog.problems) context.say(problem);
-  const runner = startPool(threadsFor(lanes, osds.map((osd) => osd.location.dataPath)));
+  const runner = startPool(
+    threadsFor(
+      lanes,
+      osds.map((osd) => osd.location.dataPath),
+    ),
+  );
   const started = Date.now();
   try {
     const progress = context.progress;
@@ -80,7 +89,6 @@ export function registerScan({ program, run }: Registry): void {
     .command('scan')
     .description('index OSDs into a catalog; again: go on, and take in what changed')
     .requiredOption('--catalog <file>', 'the catalog to make or to bring up to date');
-  addCommonOptions(addOsdOption(command))
-    .action((options: ScanOptions) => run(scan, options));
+  addCommonOptions(addOsdOption(command)).action((options: ScanOptions) => run(scan, options));
   command.options.find((option) => option.long === '--osd')!.makeOptionMandatory();
 }

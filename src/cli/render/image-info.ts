@@ -57,7 +57,10 @@ function chainOf(layer: Layer): string[] {
   if (below.layer === undefined) return [`(${below.reason})`];
   const { image, snapshot } = below.layer;
   const name = snapshot === undefined ? undefined : nameToText(snapshot.name);
-  return [`${imageSpecText(image, name)} up to ${bytesText(below.overlap)}`, ...chainOf(below.layer)];
+  return [
+    `${imageSpecText(image, name)} up to ${bytesText(below.overlap)}`,
+    ...chainOf(below.layer),
+  ];
 }
 
 /** `rbd info --format json`'s fields, and ours under `found`. */
@@ -79,11 +82,15 @@ export function imageInfo(layer: Layer, snapshot: Snapshot | undefined, presence
     order: header.order,
     object_size: 2 ** header.order,
     snapshot_count: header.snapshots.length,
-    ...(header.dataPool === undefined ? {} : { data_pool: image.cluster.poolName(header.dataPool) }),
+    ...(header.dataPool === undefined
+      ? {}
+      : { data_pool: image.cluster.poolName(header.dataPool) }),
     block_name_prefix: nameToText(header.objectPrefix),
     format: image.format,
     ...(image.format === 2 ? format2Fields(image) : {}),
-    ...(snapshot === undefined ? {} : { protected: snapshot.protection === 'protected' ? 'true' : 'false' }),
+    ...(snapshot === undefined
+      ? {}
+      : { protected: snapshot.protection === 'protected' ? 'true' : 'false' }),
     ...(parent === undefined ? {} : { parent: parentInfo(parent) }),
     ...(striped ? { stripe_unit: header.stripeUnit, stripe_count: header.stripeCount } : {}),
     ...((header.features & FEATURE_JOURNALING) === 0n ? {} : { journal: image.id }),
@@ -136,8 +143,12 @@ export function infoText(info: Info): string {
     lines.push(`named as by: ${system} (${kind} ${id})`);
   }
   const { found } = info;
-  const copies = found.copies_per_object.flatMap((n, i) => (n > 0 ? [`${countText(n)} with ${i}`] : []));
-  lines.push(`found: ${countText(found.objects)} objects, at most ${bytesText(found.bytes_at_most)}`);
+  const copies = found.copies_per_object.flatMap((n, i) =>
+    n > 0 ? [`${countText(n)} with ${i}`] : [],
+  );
+  lines.push(
+    `found: ${countText(found.objects)} objects, at most ${bytesText(found.bytes_at_most)}`,
+  );
   if (copies.length > 0) lines.push(`copies: ${copies.join(', ')}`);
   lines.push(`on: ${found.osds.join(', ') || 'no OSD'}`);
   for (const problem of info.problems) lines.push(`problem: ${problem}`);

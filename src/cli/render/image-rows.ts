@@ -53,7 +53,9 @@ function row(image: Image, snapshot: Snapshot | undefined): ImageRow {
       format: image.format,
       ...(snapshot === undefined
         ? {}
-        : { protected: snapshot.protection === 'protected' ? ('true' as const) : ('false' as const) }),
+        : {
+            protected: snapshot.protection === 'protected' ? ('true' as const) : ('false' as const),
+          }),
       pool: image.cluster.poolName(image.pool),
       namespace: nameToText(image.namespace),
       trash: image.trash !== undefined,
@@ -67,8 +69,8 @@ export function imageRows(images: readonly Image[], snapshots: boolean): ImageRo
   return images.flatMap((image) => [
     row(image, undefined),
     // A removed snapshot that clones still need is not one a person can name.
-    ...(snapshots ? image.header.snapshots.filter((s) => s.namespace.type !== 'trash') : []).map((s) =>
-      row(image, s),
+    ...(snapshots ? image.header.snapshots.filter((s) => s.namespace.type !== 'trash') : []).map(
+      (s) => row(image, s),
     ),
   ]);
 }

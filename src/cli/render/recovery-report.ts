@@ -20,7 +20,11 @@ const sumOf = (ranges: readonly { length: number }[]): number =>
   ranges.reduce((sum, { length }) => sum + length, 0);
 
 /** OSDs that the map knows or the catalog names and that are not at hand, most wanted first. */
-export function missingOsds(source: Source, layer: Layer, ranges: readonly LossRange[]): MissingOsd[] {
+export function missingOsds(
+  source: Source,
+  layer: Layer,
+  ranges: readonly LossRange[],
+): MissingOsd[] {
   const { cluster } = layer.image;
   const missing: MissingOsd[] = [];
   for (const osd of cluster.osds) {
@@ -48,7 +52,14 @@ export interface ReportRequest {
 }
 
 /** The report on one image, as `--format json` prints it and as it stands beside DEST. */
-export function recoveryReport({ source, layer, outcome, seconds, dest, overrides }: ReportRequest) {
+export function recoveryReport({
+  source,
+  layer,
+  outcome,
+  seconds,
+  dest,
+  overrides,
+}: ReportRequest) {
   const { lost, doubtful, objects, read, written } = outcome;
   const { image, snapshot } = layer;
   return {
@@ -87,13 +98,18 @@ export type RecoveryReport = ReturnType<typeof recoveryReport>;
 /** Ranges listed on the terminal; all of them are in the report. */
 const SHOWN_RANGES = 8;
 
-export function showRanges(what: string, ranges: readonly LossRange[], context: CommandContext): void {
+export function showRanges(
+  what: string,
+  ranges: readonly LossRange[],
+  context: CommandContext,
+): void {
   if (ranges.length === 0) return;
   context.warn(`${what}: ${bytesText(sumOf(ranges))} in ${countText(ranges.length)} ranges`);
   for (const { offset, length, object, reason } of ranges.slice(0, SHOWN_RANGES)) {
     context.warn(`  ${offset}+${length} ${object}: ${reason}`);
   }
-  if (ranges.length > SHOWN_RANGES) context.warn(`  and ${countText(ranges.length - SHOWN_RANGES)} more`);
+  if (ranges.length > SHOWN_RANGES)
+    context.warn(`  and ${countText(ranges.length - SHOWN_RANGES)} more`);
 }
 
 /** What is lost or doubtful, and which disks would help. */
@@ -108,12 +124,18 @@ export function showLosses(report: RecoveryReport, context: CommandContext): voi
 }
 
 /** The summary of an export, in one screen. */
-export function showExport(report: RecoveryReport, onDisk: number | undefined, context: CommandContext): void {
+export function showExport(
+  report: RecoveryReport,
+  onDisk: number | undefined,
+  context: CommandContext,
+): void {
   const { image, snapshot, dest, size, totals } = report;
   const spec = snapshot === null ? image : `${image}@${snapshot}`;
   const rate = totals.seconds > 0 ? Math.round(totals.bytes_written / totals.seconds) : 0;
   const disk = onDisk === undefined ? '' : `, ${bytesText(onDisk)} on disk`;
-  context.say(`${spec} -> ${dest}: ${bytesText(size)}${disk}, ${countText(totals.objects)} objects`);
+  context.say(
+    `${spec} -> ${dest}: ${bytesText(size)}${disk}, ${countText(totals.objects)} objects`,
+  );
   const amount = `${bytesText(totals.bytes_written)} written in ${durationText(totals.seconds)}`;
   context.say(`${amount} (${bytesText(rate)}/s)`);
   showLosses(report, context);

@@ -1,6 +1,6 @@
 import { reverseBits32 } from '../../ceph/hobject.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../row-snap.ts';
 import { escapeField } from '../escaped-field.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../row-snap.ts';
 import { END_OF_STRING, FIRST_HIGH, KEY_HEAD, KEY_IS_NAME, LAST_LOW } from './object-key.ts';
 
 /**

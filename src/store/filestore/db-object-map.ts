@@ -1,6 +1,12 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import { NOSNAP, SNAPDIR, versioned } from '../../ceph/encoding.ts';
-import { type Ghobject, META_POOL, NO_GENERATION, NO_SHARD, readGhobject } from '../../ceph/hobject.ts';
+import {
+  type Ghobject,
+  META_POOL,
+  NO_GENERATION,
+  NO_SHARD,
+  readGhobject,
+} from '../../ceph/hobject.ts';
 import { readColl } from '../../ceph/pg.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { errorText } from '../../errors/salvage-error.ts';
@@ -61,7 +67,10 @@ export function objectKey(id: ObjectId): string {
 }
 
 const rawKey = (space: string, key: Uint8Array | string): Uint8Array =>
-  Buffer.concat([Buffer.from(`${space}\0`), typeof key === 'string' ? Buffer.from(key, 'latin1') : key]);
+  Buffer.concat([
+    Buffer.from(`${space}\0`),
+    typeof key === 'string' ? Buffer.from(key, 'latin1') : key,
+  ]);
 
 /** `<seq>` stands in 16 decimal digits. */
 const nodeSpace = (seq: bigint, kind: string): string =>
@@ -156,7 +165,8 @@ export class DbObjectMap {
       const nearer = [own!, ...parents].slice(0, i).map((n) => this.#completeRegions(n.seq));
       for (const entry of this.#entries(nodeSpace(node.seq, 'USER'))) {
         const key = latin1(entry.key);
-        if (merged.has(key) || nearer.some((regions) => regions.some((r) => covers(r, key)))) continue;
+        if (merged.has(key) || nearer.some((regions) => regions.some((r) => covers(r, key))))
+          continue;
         merged.set(key, { key: Buffer.from(entry.key), value: Buffer.from(entry.value) });
       }
     }

@@ -53,7 +53,8 @@ export class DataObjectNameParser {
     const hash = parseHash(b, hashStart);
     if (hash < 0) return false;
     const snapStart = this.#parseSnap(b, start, hashStart - 1);
-    if (snapStart < 0 || b[snapStart - 1] !== UNDERSCORE || b[snapStart - 2] !== UNDERSCORE) return false;
+    if (snapStart < 0 || b[snapStart - 1] !== UNDERSCORE || b[snapStart - 2] !== UNDERSCORE)
+      return false;
     const numberStart = snapStart - 2 - digits;
     if (numberStart - 1 <= start || b[numberStart - 1] !== DOT) return false;
     const objectNo = parseLowerHex(b, numberStart, numberStart + digits);
@@ -133,7 +134,8 @@ function isPlainTail(tail: Buffer): boolean {
   if (!/^(0|[1-9a-f][0-9a-f]{0,12})$/.test(fields[2]!)) return false;
   if (!isCanonicalField(Buffer.from(fields[1]!, 'latin1'))) return false;
   return (
-    fields.length === 3 || (fields[3] === NO_GENERATION && /^(0|[1-9a-f][0-9a-f]?)$/.test(fields[4]!))
+    fields.length === 3 ||
+    (fields[3] === NO_GENERATION && /^(0|[1-9a-f][0-9a-f]?)$/.test(fields[4]!))
   );
 }
 

@@ -11,8 +11,8 @@ import {
   listDirectory,
 } from '../../io/dir-lister.ts';
 import { FileSource } from '../../io/file-source.ts';
-import { isRelevant } from '../relevant-objects.ts';
 import { type ObjectId, type ObjectSink, UNREADABLE, type UnitStamp } from '../object-store.ts';
+import { isRelevant } from '../relevant-objects.ts';
 import { DataObjectNameParser } from './fast-filename.ts';
 import { fullName, isShortened } from './long-filename.ts';
 import { type ParsedFileName, parseFileName } from './object-filename.ts';
@@ -137,7 +137,16 @@ export class CollectionScanner {
     if (isFileType(type) && parser.parse(buffer, start, end)) {
       const { sink } = this.#options;
       if (
-        sink.dataObject(buffer, start, parser.prefixEnd, parser.objectNo, parser.snap, parser.hash, parser.tailStart, end)
+        sink.dataObject(
+          buffer,
+          start,
+          parser.prefixEnd,
+          parser.objectNo,
+          parser.snap,
+          parser.hash,
+          parser.tailStart,
+          end,
+        )
       ) {
         return;
       }
@@ -172,7 +181,10 @@ export class CollectionScanner {
     try {
       const full = fullName(name, (xattr) => file.xattr(xattr), file.stat.nlink);
       if (full === undefined) {
-        throw new SalvageError('CORRUPT', 'shortened object file name without its full name in an xattr');
+        throw new SalvageError(
+          'CORRUPT',
+          'shortened object file name without its full name in an xattr',
+        );
       }
       return parseFileName(full);
     } finally {

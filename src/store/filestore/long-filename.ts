@@ -9,7 +9,11 @@ import { createHash } from 'node:crypto';
 const SHORTENED_LENGTH = 255;
 const SUFFIX = Buffer.from('long');
 /** xattrs that hold the full name, newest format first */
-export const LONG_NAME_XATTRS = ['user.cephos.lfn3', 'user.cephos.lfn2', 'user.cephos.lfn'] as const;
+export const LONG_NAME_XATTRS = [
+  'user.cephos.lfn3',
+  'user.cephos.lfn2',
+  'user.cephos.lfn',
+] as const;
 
 export const isShortened = (buffer: Uint8Array, start: number, end: number): boolean =>
   end - start >= SHORTENED_LENGTH &&

@@ -41,8 +41,10 @@ function splitFields(bytes: Uint8Array): Uint8Array[] {
 /** An object name as it begins a file name: `DIR_` and a leading dot are escaped too. */
 export function escapeName(name: Uint8Array): Buffer {
   const text = Buffer.from(name).toString('latin1');
-  if (text.startsWith('DIR_')) return Buffer.concat([Buffer.from('\\d'), escapeField(name.subarray(4))]);
-  if (text.startsWith('.')) return Buffer.concat([Buffer.from('\\.'), escapeField(name.subarray(1))]);
+  if (text.startsWith('DIR_'))
+    return Buffer.concat([Buffer.from('\\d'), escapeField(name.subarray(4))]);
+  if (text.startsWith('.'))
+    return Buffer.concat([Buffer.from('\\.'), escapeField(name.subarray(1))]);
   return escapeField(name);
 }
 
@@ -94,7 +96,12 @@ function parseCurrent(f: Uint8Array[]): ParsedFileName {
   };
 }
 
-const older = { namespace: new Uint8Array(0), pool: undefined, generation: NO_GENERATION, shard: NO_SHARD };
+const older = {
+  namespace: new Uint8Array(0),
+  pool: undefined,
+  generation: NO_GENERATION,
+  shard: NO_SHARD,
+};
 
 function parseKeyless(bytes: Uint8Array): ParsedFileName {
   const hashAt = bytes.lastIndexOf(UNDERSCORE);

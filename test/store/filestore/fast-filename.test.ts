@@ -3,12 +3,12 @@ import { NOSNAP, SNAPDIR } from '../../../src/ceph/encoding.ts';
 import { NO_GENERATION } from '../../../src/ceph/hobject.ts';
 import { unescapeField } from '../../../src/store/escaped-field.ts';
 import { DataObjectNameParser } from '../../../src/store/filestore/fast-filename.ts';
-import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import {
   formatFileName,
   type ParsedFileName,
   parseFileName,
 } from '../../../src/store/filestore/object-filename.ts';
+import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import { bytes, DATA_EXAMPLES, EXAMPLES } from './names.ts';
 
 /** What the fast parser makes of a name that stands somewhere inside a larger buffer. */
