@@ -15,11 +15,14 @@ function reportFile({ report, dest }: ReportOptions): string | undefined {
   return report ?? beside;
 }
 
-/** Before the work begins: a report never goes into a source. @throws USAGE, DESTINATION */
-export function checkReportFile(options: ReportOptions, source: Source): void {
-  const file = reportFile(options);
+/**
+ * Before the work begins: a report never goes into a source. Beside DEST it is as safe as DEST.
+ * @throws USAGE, DESTINATION
+ */
+export function checkReportFile({ report, catalog = [] }: ReportOptions, source: Source): void {
+  if (report === undefined) return;
   const sources = [...source.locations.values()].flatMap(pathsOf);
-  if (file !== undefined) refuseInSource(file, [...sources, ...(options.catalog ?? [])]);
+  refuseInSource(report, [...sources, ...catalog]);
 }
 
 /** @throws DESTINATION */

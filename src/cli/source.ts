@@ -189,7 +189,8 @@ export async function openSource(options: SourceOptions, context: CommandContext
         };
   const clusters = chooseCluster(clustersOf(opened.catalogs, options.excludeOsd), options.cluster);
   const images = clusters.flatMap((cluster) => cluster.images);
-  const problems = [...opened.catalogs, ...clusters].flatMap((part) => part.problems);
+  const authorities = clusters.map((cluster) => cluster.pgs);
+  const problems = [...opened.catalogs, ...clusters, ...authorities].flatMap((part) => part.problems);
   for (const problem of new Set(problems)) context.warn(problem);
   if (native === undefined) {
     context.warn(
@@ -201,7 +202,9 @@ export async function openSource(options: SourceOptions, context: CommandContext
   return {
     clusters,
     images,
-    unfinished: opened.catalogs.some((catalog) => catalog.unfinished),
+    unfinished:
+      opened.catalogs.some((catalog) => catalog.unfinished) ||
+      clusters.some((cluster) => cluster.incomplete),
     lanes: opened.lanes,
     locations,
     get runner() {

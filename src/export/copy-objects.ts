@@ -1,5 +1,5 @@
 import { cephCrc32c } from '../bytes/crc32c.ts';
-import { decodeObjectInfo, isWhiteout } from '../ceph/object-info.ts';
+import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { EcSource } from '../image/ec-shards.ts';
@@ -101,14 +101,27 @@ function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink)
 
 /** The job with what the object's own object_info says of it. */
 function examine(object: OpenObject, job: CopyJob): CopyJob | (CopyResult & { ok: false }) {
-  const attr = object.attr('_');
-  if (attr === undefined) {
+  const info = objectInfoOf(object);
+  if (info === undefined) {
     if (job.lenient) return job;
-    return { ok: false, failure: 'unversioned', reason: `${object.path}: its object_info is lost` };
+    return {
+      ok: false,
+      failure: 'unversioned',
+      reason: `${object.path}: its object_info is lost or damaged`,
+    };
   }
-  const info = decodeObjectInfo(attr);
   if (isWhiteout(info)) return { ok: false, failure: 'whiteout', reason: '' };
   return { ...job, size: info.size, digest: info.dataDigest };
+}
+
+function objectInfoOf(object: OpenObject): ObjectInfo | undefined {
+  const attr = object.attr('_');
+  try {
+    return attr && decodeObjectInfo(attr);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return undefined;
+  }
 }
 
 /** Opens the shards that can be opened, as one object. @throws CORRUPT, UNSUPPORTED */

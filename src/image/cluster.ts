@@ -33,6 +33,8 @@ export class Cluster {
   readonly osds: ClusterOsd[];
   readonly osdMap: OsdMap | undefined;
   readonly problems: string[] = [];
+  /** metadata of some OSD could not be read from the catalog: images may be missing or old */
+  incomplete = false;
   readonly pgs: PgAuthority;
   #metadata: Map<string, MetadataCopy[]> | undefined;
   #prefixes: Map<string, DataPrefix> | undefined;
@@ -178,6 +180,7 @@ export class Cluster {
     } catch (error) {
       if (!isSourceFault(error)) throw error;
       this.problems.push(`${osd.name}: ${errorText(error)}`);
+      this.incomplete = true;
       return [];
     }
   }

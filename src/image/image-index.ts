@@ -149,7 +149,7 @@ export class ImageIndex {
       trash: undefined,
       headless: false,
       guesses: [],
-      problems: [],
+      problems: object.problem === undefined ? [] : [object.problem],
     });
   }
 }

@@ -62,5 +62,12 @@ export function pickCopy(
     (r) => version === undefined || compareEversion(r.version, version) === 0,
   );
   const best = (current.length > 0 ? current : ranked).sort(compare)[0]!;
-  return best.info !== undefined && isWhiteout(best.info) ? 'whiteout' : best.object;
+  return best.info !== undefined && isWhiteout(best.info)
+    ? 'whiteout'
+    : withDoubt(best.object, verdict.doubt);
+}
+
+/** What makes a choice uncertain makes everything read from the object uncertain. */
+function withDoubt(object: MetadataObject, doubt: string | undefined): MetadataObject {
+  return doubt === undefined || object.problem !== undefined ? object : { ...object, problem: doubt };
 }

@@ -1,8 +1,18 @@
 import { compareEversion, type Eversion, formatEversion } from '../ceph/encoding.ts';
+import type { MetadataObject } from '../catalog/metadata.ts';
+import type { OsdMap } from '../ceph/osdmap.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectId } from '../store/object-store.ts';
-import type { Cluster } from './cluster.ts';
-import { hobjectKey, isComplete, type PgCopy, pgCopyOf, unlistedCollections } from './pg-copies.ts';
+import type { Cluster, ClusterOsd } from './cluster.ts';
+import {
+  type BlindPg,
+  blindPgsOf,
+  hobjectKey,
+  isComplete,
+  type PgCopy,
+  pgCopyOf,
+  unlistedCollections,
+} from './pg-copies.ts';
 
 /** Which copy of a placement group says what exists; docs/replica-choice.md. */
 export interface PgDecision {
@@ -16,6 +26,16 @@ export interface PgDecision {
   doubt: string | undefined;
   /** why an object that none of the copies has may exist all the same */
   absenceDoubt: string | undefined;
+  /** OSDs (index in `Cluster.osds`, name) that hold the PG and cannot say what it should contain */
+  blind: Map<number, string>;
+}
+
+/** What is known besides the copies themselves. */
+export interface PgContext {
+  erasure: boolean;
+  blind?: Map<number, string>;
+  /** why the copies here may all be older than ones that are not here, by the newest OSD map */
+  wentOn?: (peers: readonly PgCopy[], copies: readonly PgCopy[]) => string | undefined;
 }
 
 /** One copy of an object, as far as choosing goes. */
@@ -38,7 +58,10 @@ const maxOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => M
  * the newest log; in erasure-coded pools the oldest of them, since what only some shards have was
  * never acknowledged.
  */
-export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): PgDecision {
+export function choosePgAuthority(
+  copies: readonly PgCopy[],
+  { erasure, blind = new Map(), wentOn }: PgContext,
+): PgDecision {
   const complete = copies.filter(isComplete);
   const own = maxOf(complete.map(({ info }) => info.lastEpochStarted));
   const known = maxOf([own, ...copies.map(({ info }) => info.history.lastEpochStarted)]);
@@ -52,6 +75,7 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
   const authority = [...candidates].sort(
     (a, b) =>
       sign * compareEversion(b.info.lastUpdate, a.info.lastUpdate) ||
+      Number(b.caughtUp) - Number(a.caughtUp) ||
       Number(a.damage !== undefined) - Number(b.damage !== undefined) ||
       compareEversion(a.info.logTail, b.info.logTail) ||
       a.missing.size - b.missing.size,
@@ -60,10 +84,10 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
     copies.length === 0
       ? "no OSD here has the PG's metadata"
       : 'no complete copy of the PG is here';
-  const damaged = authority?.damage && `${authority.osd.name}: ${authority.damage}`;
-  const why = authority === undefined ? noCopy : (doubt ?? damaged);
   const peers =
     authority === undefined ? copies : candidates.filter((copy) => isPeer(copy, authority));
+  const why =
+    authority === undefined ? noCopy : (doubt ?? flawOf(authority) ?? wentOn?.(peers, copies));
   const unlisted = peers.length > 0 && peers.every((copy) => copy.unlisted);
   return {
     copies: [...copies],
@@ -71,19 +95,28 @@ export function choosePgAuthority(copies: readonly PgCopy[], erasure: boolean): 
     agreed:
       authority !== undefined &&
       why === undefined &&
+      blind.size === 0 &&
       copies.every((copy) => equals(copy, authority)),
     doubt: why,
     absenceDoubt:
       why ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
+    blind,
   };
 }
 
+/** What is wrong with the best copy there is. */
+function flawOf({ osd, damage, caughtUp }: PgCopy): string | undefined {
+  if (damage !== undefined) return `${osd.name}: ${damage}`;
+  return caughtUp ? undefined : `${osd.name} was recovering, and nothing tells which objects it lacked`;
+}
+
 /** As new as the authority: by Ceph's rules it holds the same objects. */
-const isPeer = (copy: PgCopy, { info }: PgCopy): boolean =>
-  isComplete(copy) && compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
+const isPeer = (copy: PgCopy, { info, caughtUp }: PgCopy): boolean =>
+  isComplete(copy) && copy.caughtUp === caughtUp && compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
 
 const equals = (copy: PgCopy, authority: PgCopy): boolean =>
   isComplete(copy) &&
+  copy.caughtUp &&
   copy.damage === undefined &&
   copy.missing.size === 0 &&
   copy.bits === authority.bits &&
@@ -109,6 +142,26 @@ const has = (evidence: readonly CopyEvidence[], version: Eversion): boolean =>
  * docs/replica-choice.md, "Per object".
  */
 export function judgeObject(
+  decision: PgDecision,
+  id: Pick<ObjectId, 'name' | 'namespace' | 'key' | 'snap'>,
+  evidence: readonly CopyEvidence[],
+): Verdict {
+  const verdict = judgeByAuthority(decision, id, evidence);
+  const { authority, blind } = decision;
+  if (blind.size === 0 || authority === undefined) return verdict;
+  // What an OSD without PG info has is no proof, but it may be newer than all that have some.
+  const newer = newestVersion(evidence.filter(({ osd }) => blind.has(osd)));
+  if (newer !== undefined && compareEversion(newer, authority.info.lastUpdate) > 0) {
+    const names = [...blind.values()].join(', ');
+    return { exists: true, version: newer, doubt: `${names} has a newer version and no readable PG info` };
+  }
+  if (!verdict.exists) return verdict;
+  const lacking = [...blind].find(([osd]) => !evidence.some((copy) => copy.osd === osd));
+  const why = lacking && `${lacking[1]}, whose PG info cannot be read, does not have it: it may be deleted`;
+  return { ...verdict, doubt: verdict.doubt ?? why };
+}
+
+function judgeByAuthority(
   decision: PgDecision,
   id: Pick<ObjectId, 'name' | 'namespace' | 'key' | 'snap'>,
   evidence: readonly CopyEvidence[],
@@ -172,11 +225,17 @@ function judgeWithoutAuthority(
   return { exists: true, version, doubt };
 }
 
+/** What the OSDs here hold of one pool. */
+interface PoolPgs {
+  copies: PgCopy[];
+  blind: BlindPg[];
+}
+
 /** The PGs of a cluster: which copies there are of each, and which of them counts. */
 export class PgAuthority {
   readonly problems: string[] = [];
   readonly #cluster: Cluster;
-  #byPool: Map<number, PgCopy[]> | undefined;
+  #byPool: Map<number, PoolPgs> | undefined;
   readonly #decisions = new Map<string, PgDecision>();
   readonly #cellBits = new Map<number, number>();
 
@@ -184,41 +243,46 @@ export class PgAuthority {
     this.#cluster = cluster;
   }
 
-  #copies(pool: number): PgCopy[] {
+  #pgs(pool: number): PoolPgs {
     this.#byPool ??= this.#load();
-    return this.#byPool.get(pool) ?? [];
+    return this.#byPool.get(pool) ?? { copies: [], blind: [] };
   }
 
-  #load(): Map<number, PgCopy[]> {
-    const byPool = new Map<number, PgCopy[]>();
+  #load(): Map<number, PoolPgs> {
+    const byPool = new Map<number, PoolPgs>();
+    const entry = (pool: number): PoolPgs => {
+      const known = byPool.get(pool) ?? { copies: [], blind: [] };
+      byPool.set(pool, known);
+      return known;
+    };
     const pgNumOf = (pool: number) => this.#cluster.osdMap?.pools.get(pool)?.pgNum;
     for (const osd of this.#cluster.osds) {
-      try {
-        const unlisted = unlistedCollections(osd.catalog);
-        for (const object of osd.catalog.pgMetadata()) {
-          const copy = pgCopyOf(osd, object, unlisted, pgNumOf, (text) => this.problems.push(text));
-          if (copy === undefined) continue;
-          const list = byPool.get(copy.pool);
-          if (list === undefined) byPool.set(copy.pool, [copy]);
-          else list.push(copy);
-        }
-      } catch (error) {
-        if (!isSourceFault(error)) throw error;
-        this.problems.push(`${osd.name}: ${errorText(error)}`);
-      }
+      const unlisted = unlistedCollections(osd.catalog);
+      const metadata = this.#metadataOf(osd);
+      const note = (text: string) => this.problems.push(text);
+      const copies = metadata
+        .map((object) => pgCopyOf(osd, object, unlisted, pgNumOf, note))
+        .filter((copy) => copy !== undefined);
+      for (const copy of copies) entry(copy.pool).copies.push(copy);
+      for (const pg of blindPgsOf(osd, copies, metadata, unlisted, pgNumOf)) entry(pg.pool).blind.push(pg);
     }
     return byPool;
   }
 
-  /** Whether any OSD here holds the PG of objects with this hash. */
-  isHeld(pool: number, hash: number): boolean {
-    return this.decide(pool, hash).copies.length > 0;
+  #metadataOf(osd: ClusterOsd): MetadataObject[] {
+    try {
+      return osd.catalog.pgMetadata();
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      this.problems.push(`${osd.name}: ${errorText(error)}`);
+      return [];
+    }
   }
 
   /** True when no PG metadata could be read at all: then absence says nothing about PGs. */
   get isBlind(): boolean {
     this.#byPool ??= this.#load();
-    return this.#byPool.size === 0;
+    return [...this.#byPool.values()].every(({ copies }) => copies.length === 0);
   }
 
   /** The decision for objects of `pool` with placement hash `hash`; made once for each PG. */
@@ -226,20 +290,57 @@ export class PgAuthority {
     let bits = this.#cellBits.get(pool);
     if (bits === undefined) {
       // The finest split that any copy has seen: within such a cell all hashes have the same copies.
-      bits = Math.min(32, maxOf(this.#copies(pool).map((copy) => copy.bits)));
+      const { copies, blind } = this.#pgs(pool);
+      bits = Math.min(32, maxOf([...copies, ...blind].map((pg) => pg.bits)));
       this.#cellBits.set(pool, bits);
     }
     const cell = lowBits(hash, bits);
     const key = `${pool}/${cell}`;
     let decision = this.#decisions.get(key);
     if (decision === undefined) {
-      const copies = this.#copies(pool).filter((copy) => lowBits(cell, copy.bits) === copy.seed);
-      const erasure = this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure';
-      decision = choosePgAuthority(copies, erasure);
+      decision = this.#decide(pool, cell);
       this.#decisions.set(key, decision);
     }
     return decision;
   }
+
+  #decide(pool: number, cell: number): PgDecision {
+    const covers = (pg: { bits: number; seed: number }) => lowBits(cell, pg.bits) === pg.seed;
+    const { copies, blind } = this.#pgs(pool);
+    const held = copies.filter(covers);
+    const blindHere = blind.filter(covers).filter(({ osd }) => !held.some((copy) => copy.osd === osd));
+    const decision = choosePgAuthority(held, {
+      erasure: this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure',
+      blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
+      wentOn: (peers, all) => wentOnWithout(this.#cluster.osdMap, pool, peers, all),
+    });
+    const unlisted = blindHere.find((pg) => pg.unlisted);
+    if (unlisted === undefined || decision.absenceDoubt !== undefined) return decision;
+    return { ...decision, absenceDoubt: `${unlisted.osd.name} holds the PG, which cannot be listed there` };
+  }
+}
+
+/**
+ * Ceph would not have gone active with copies that were down while others lived on: where fewer
+ * copies are here than the pool has, and all that count belong to OSDs that the newest map calls
+ * down, an OSD that it calls up may have newer ones.
+ */
+function wentOnWithout(
+  osdMap: OsdMap | undefined,
+  pool: number,
+  peers: readonly PgCopy[],
+  copies: readonly PgCopy[],
+): string | undefined {
+  const size = osdMap?.pools.get(pool)?.size;
+  if (osdMap === undefined || size === undefined || copies.length >= size) return undefined;
+  const numberOf = ({ osd }: PgCopy) => osd.catalog.identity.whoami ?? -1;
+  const isUp = (osd: number) => osdMap.osds[osd]?.up === true;
+  if (peers.some((copy) => isUp(numberOf(copy)))) return undefined;
+  const here = new Set(copies.map(numberOf));
+  const others = osdMap.osds.flatMap(({ up }, osd) => (up && !here.has(osd) ? [`osd.${osd}`] : []));
+  if (others.length === 0) return undefined;
+  const names = peers.map(({ osd }) => osd.name).join(', ');
+  return `${names} was down when the cluster died: newer copies may be on ${others.slice(0, 5).join(', ')}`;
 }
 
 const lowBits = (hash: number, bits: number): number =>

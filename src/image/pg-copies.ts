@@ -1,10 +1,12 @@
 import { binaryKey, nameToText } from '../bytes/names.ts';
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import type { MetadataObject } from '../catalog/metadata.ts';
+import { compareEversion } from '../ceph/encoding.ts';
 import type { Hobject } from '../ceph/hobject.ts';
 import { isMaxHobject } from '../ceph/hobject.ts';
 import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
 import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
+import { formatPg, parseColl } from '../ceph/pg.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { ClusterOsd } from './cluster.ts';
@@ -23,6 +25,8 @@ export interface PgCopy {
   unlisted: boolean;
   /** why its database, and with it everything it says, may be older than it should; usually undefined */
   damage?: string | undefined;
+  /** recovery has caught up: where the missing set is not stored (up to Jewel), nothing else tells */
+  caughtUp: boolean;
   /** objects this copy knows it lacks or must delete, by `hobjectKey` */
   missing: Map<string, MissingItem>;
 }
@@ -45,9 +49,11 @@ function decodeKeys(object: MetadataObject, problems: (text: string) => void) {
   let info: PgInfo | undefined;
   let fast: ReturnType<typeof decodePgFastInfo>;
   const missing = new Map<string, MissingItem>();
+  let storesMissing = false;
   for (const [key, value] of object.omap ?? []) {
     try {
       const { kind } = classifyPgMetaKey(key);
+      storesMissing ||= kind === 'missing' || kind === 'mayIncludeDeletes';
       if (kind === 'info') info = decodePgInfo(value);
       else if (kind === 'fastInfo') fast = decodePgFastInfo(value);
       else if (kind === 'missing') {
@@ -59,7 +65,11 @@ function decodeKeys(object: MetadataObject, problems: (text: string) => void) {
       problems(`${nameToText(key)}: ${errorText(error)}`);
     }
   }
-  return { info: info === undefined ? undefined : applyFastInfo(info, fast), missing };
+  const newest = info === undefined ? undefined : applyFastInfo(info, fast);
+  const caughtUp =
+    storesMissing ||
+    (newest !== undefined && compareEversion(newest.lastComplete, newest.lastUpdate) >= 0);
+  return { info: newest, missing, caughtUp };
 }
 
 const collectionOf = (directory: Uint8Array): string =>
@@ -83,12 +93,70 @@ export function pgCopyOf(
   problems: (text: string) => void,
 ): PgCopy | undefined {
   const { pool, hash: seed, shard } = object.ref.id;
-  const { info, missing } = decodeKeys(object, (text) =>
+  const { info, missing, caughtUp } = decodeKeys(object, (text) =>
     problems(`${osd.name}: PG ${pool}.${seed.toString(16)}: ${text}`),
   );
   if (info === undefined || info.history.epochCreated === 0) return undefined;
-  const pgNum = pgNumOf(pool);
-  const bits = object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
+  const bits = bitsOf(object, pgNumOf);
   const partly = unlisted.has(collectionOf(object.ref.directory));
-  return { osd, pool, seed, shard, bits, info, missing, unlisted: partly, damage: object.problem };
+  const damage = object.problem ?? journalDamage(osd.catalog);
+  return { osd, pool, seed, shard, bits, info, missing, caughtUp, unlisted: partly, damage };
+}
+
+/** Hash bits of the collection that a PG metadata object lies in. */
+function bitsOf(object: MetadataObject, pgNumOf: (pool: number) => number | undefined): number {
+  const { pool, hash: seed } = object.ref.id;
+  const pgNum = pgNumOf(pool);
+  return object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
+}
+
+/** A journal that could not be replayed to its end may hold the OSD's last writes. */
+function journalDamage({ location }: CatalogOsd): string | undefined {
+  const { replay } = location;
+  if (replay === undefined) return undefined;
+  const isWhole = (replay.state === 'clean' || replay.state === 'replayed') && !replay.broken;
+  return isWhole ? undefined : `its journal is ${replay.state}: ${replay.reason ?? 'writes may be missing'}`;
+}
+
+/** A PG that an OSD holds, of which it cannot say what it should contain. */
+export interface BlindPg {
+  osd: ClusterOsd;
+  pool: number;
+  seed: number;
+  bits: number;
+  /** its directories could not be listed either */
+  unlisted: boolean;
+}
+
+/** PGs of an OSD whose collections are there, but no info that can be read. */
+export function blindPgsOf(
+  osd: ClusterOsd,
+  known: readonly PgCopy[],
+  metadata: readonly MetadataObject[],
+  unlisted: ReadonlySet<string>,
+  pgNumOf: (pool: number) => number | undefined,
+): BlindPg[] {
+  const told = new Set(known.map((copy) => formatPg(copy)));
+  const bits = new Map(metadata.map((o) => [collectionOf(o.ref.directory), bitsOf(o, pgNumOf)]));
+  const blind: BlindPg[] = [];
+  for (const collection of collectionsOf(osd.catalog)) {
+    const coll = parseColl(collection);
+    if (coll.kind !== 'pg' || told.has(formatPg(coll.pg))) continue;
+    const { pool, seed } = coll.pg;
+    const pgNum = pgNumOf(pool) ?? 0;
+    const own = bits.get(collection) ?? bitsOfPg(seed, pgNum);
+    blind.push({ osd, pool, seed, bits: own, unlisted: unlisted.has(collection) });
+  }
+  return blind;
+}
+
+/** Names of the collections that an OSD has, as its scan saw them. */
+function collectionsOf({ segments }: CatalogOsd): Set<string> {
+  const found = new Set<string>();
+  for (const segment of segments) {
+    for (const [i, [path]] of segment.units.entries()) {
+      if (!segment.dead.has(i)) found.add(collectionOf(path));
+    }
+  }
+  return found;
 }

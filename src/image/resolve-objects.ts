@@ -256,8 +256,8 @@ class Resolver {
     const { image } = this.#layer;
     const name = dataObjectName(image.header.objectPrefix, objectNo, image.format);
     const hash = objectHash(name, NO_KEY, image.namespace);
-    const { copies, absenceDoubt } = this.#pgs.decide(pool, hash);
-    if (copies.length > 0 || this.#pgs.isBlind) return { state: 'absent', doubt: absenceDoubt };
+    const { copies, blind, absenceDoubt } = this.#pgs.decide(pool, hash);
+    if (copies.length > 0 || blind.size > 0 || this.#pgs.isBlind) return { state: 'absent', doubt: absenceDoubt };
     const pgNum = image.cluster.osdMap?.pools.get(pool)?.pgNum;
     const pg = pgNum === undefined ? '' : ` ${pool}.${pgSeedOf(hash, pgNum).toString(16)}`;
     return { state: 'lost', reason: `its PG${pg} is on none of the OSDs` };

@@ -99,8 +99,8 @@ describe('copyObjects', () => {
     const { results, out } = copied(objects, jobs, 12);
     expect(text(out)).toBe('abuvcdyz....');
     expect(results).toEqual([
-      { ok: true, read: 4, written: 4 },
-      { ok: true, read: 4, written: 4 },
+      { ok: true, read: 4, written: 4, bad: [] },
+      { ok: true, read: 4, written: 4, bad: [] },
     ]);
   });
 
@@ -145,7 +145,7 @@ describe('copyObjects', () => {
 
   it('checks the checksum that object_info vouches for', () => {
     const { results, out } = copied({ a: nine }, [job('a', [0, 9, 1000], { digest: NINE_DIGEST })]);
-    expect(results).toEqual([{ ok: true, read: 9, written: 9 }]);
+    expect(results).toEqual([{ ok: true, read: 9, written: 9, bad: [] }]);
     expect(text(out).slice(0, 10)).toBe('123456789.');
     // 32 bytes of zeros: 8a9136aa (RFC 3720)
     const zeros = { bytes: Buffer.alloc(32), data: [] };
@@ -174,7 +174,7 @@ describe('copyObjects', () => {
 
   it('checks all of an object of which the image wants a part', () => {
     const { results, out } = copied({ a: nine }, [job('a', [2, 3, 1000], { digest: NINE_DIGEST })]);
-    expect(results).toEqual([{ ok: true, read: 3, written: 3 }]);
+    expect(results).toEqual([{ ok: true, read: 3, written: 3, bad: [] }]);
     expect(text(out).slice(0, 5)).toBe('345..');
   });
 
@@ -215,7 +215,7 @@ describe('copyObjects', () => {
     expect(results).toEqual([
       { ok: false, failure: 'unreadable', reason: expect.stringContaining('gone') },
       { ok: false, failure: 'unreadable', reason: expect.stringContaining('bad sector') },
-      { ok: true, read: 9, written: 9 },
+      { ok: true, read: 9, written: 9, bad: [] },
     ]);
     expect(text(out.subarray(3 * MIB))).toBe('123456789');
   });
@@ -234,7 +234,7 @@ describe('copyObjects', () => {
     } as unknown as ObjectStoreReader;
     const target = { kind: 'memory', buffer: new SharedArrayBuffer(4), base: 0 } as const;
     expect(copyObjects(careless, [job('a', [0, 4, 0])], target)).toEqual([
-      { ok: true, read: 4, written: 4 },
+      { ok: true, read: 4, written: 4, bad: [] },
     ]);
   });
 

@@ -49,6 +49,7 @@ function copy(osd: number, parts: Parts = {}): PgCopy {
   return {
     osd: { index: osd, name: `osd.${osd}` } as ClusterOsd,
     ...{ pool: 2, seed: 1, shard: -1, bits: parts.bits ?? 3, unlisted: parts.unlisted ?? false },
+    caughtUp: true,
     info,
     missing: new Map(items.map((item) => [hobjectKey(item.object), item])),
   };
@@ -95,7 +96,7 @@ describe('choosePgAuthority', () => {
   it('lets a newer interval win over a longer log: its writes are divergent', () => {
     const divergent = copy(0, { lastUpdate: "70'99", les: 60 });
     const later = copy(1, { lastUpdate: "68'12", les: 67 });
-    const decision = choosePgAuthority([divergent, later], false);
+    const decision = choosePgAuthority([divergent, later], { erasure: false });
     expect(decision.authority?.osd.index).toBe(1);
     expect(decision).toMatchObject({ agreed: false, doubt: undefined });
   });
@@ -108,7 +109,7 @@ describe('choosePgAuthority', () => {
   it.each(['min', 'part'])('never takes a copy that is being backfilled (%s)', (state) => {
     const lastBackfill = state === 'min' ? HOBJECT_MIN : object('rbd_id.img');
     const incomplete = copy(2, { lastBackfill, lastUpdate: "66'50", les: 70, historyLes: 60 });
-    const decision = choosePgAuthority([incomplete, copy(0), copy(1)], false);
+    const decision = choosePgAuthority([incomplete, copy(0), copy(1)], { erasure: false });
     expect(decision.authority?.osd.index).toBe(0);
     expect(decision).toMatchObject({ agreed: false, doubt: undefined });
   });
@@ -116,7 +117,7 @@ describe('choosePgAuthority', () => {
   it('says so when the PG was active after every copy that is here', () => {
     const decision = choosePgAuthority(
       [copy(0, { les: 15, historyLes: 15 }), copy(1, { les: 15, historyLes: 40 })],
-      false,
+      { erasure: false },
     );
     expect(decision.authority?.osd.index).toBe(0);
     expect(decision.agreed).toBe(false);
@@ -127,11 +128,11 @@ describe('choosePgAuthority', () => {
 
   it('hears of a newer interval from an incomplete copy too', () => {
     const incomplete = copy(1, { lastBackfill: HOBJECT_MIN, les: 80, historyLes: 80 });
-    expect(choosePgAuthority([copy(0), incomplete], false).doubt).toContain('epoch 80');
+    expect(choosePgAuthority([copy(0), incomplete], { erasure: false }).doubt).toContain('epoch 80');
   });
 
   it('agrees when all copies are equal', () => {
-    const decision = choosePgAuthority([copy(0), copy(1), copy(2)], false);
+    const decision = choosePgAuthority([copy(0), copy(1), copy(2)], { erasure: false });
     expect(decision).toMatchObject({ agreed: true, doubt: undefined, absenceDoubt: undefined });
   });
 
@@ -141,22 +142,22 @@ describe('choosePgAuthority', () => {
     ['is incomplete', { lastBackfill: object('rbd_id.img') }],
     ['was away during a split', { bits: 2 }],
   ])('does not agree when one copy %s', (_, parts) => {
-    expect(choosePgAuthority([copy(0), copy(1), copy(2, parts)], false).agreed).toBe(false);
+    expect(choosePgAuthority([copy(0), copy(1), copy(2, parts)], { erasure: false }).agreed).toBe(false);
   });
 
   it('has no authority and says why when no copy is complete, or none is here', () => {
-    const decision = choosePgAuthority([copy(0, { lastBackfill: HOBJECT_MIN })], false);
+    const decision = choosePgAuthority([copy(0, { lastBackfill: HOBJECT_MIN })], { erasure: false });
     expect(decision).toMatchObject({ authority: undefined, agreed: false });
     expect(decision.doubt).toContain('no complete copy');
-    expect(choosePgAuthority([], false).doubt).toContain("no OSD here has the PG's metadata");
+    expect(choosePgAuthority([], { erasure: false }).doubt).toContain("no OSD here has the PG's metadata");
   });
 
   it('doubts absence only where every copy that counts could not be listed', () => {
-    const one = choosePgAuthority([copy(0, { unlisted: true }), copy(1)], false);
+    const one = choosePgAuthority([copy(0, { unlisted: true }), copy(1)], { erasure: false });
     expect(one.absenceDoubt).toBeUndefined();
     const all = choosePgAuthority(
       [copy(0, { unlisted: true }), copy(1, { lastUpdate: "66'1" })],
-      false,
+      { erasure: false },
     );
     expect(all.absenceDoubt).toContain('osd.0');
     expect(all.doubt).toBeUndefined();

@@ -69,6 +69,7 @@ function pgCopy(osd: ClusterOsd, lastUpdate: number, complete: boolean): PgCopy 
     bits: 0,
     info,
     unlisted: false,
+  caughtUp: true,
     missing: new Map(),
   };
 }
@@ -129,7 +130,7 @@ function sceneLayer(scene: Scene): { layer: Layer; reader: AttrsReader; reads: (
       cluster: {
         osdMap: undefined,
         erasureOf: () => undefined,
-        pgs: { decide: () => choosePgAuthority(copies, false), isBlind: scene.blind === true },
+        pgs: { decide: () => choosePgAuthority(copies, { erasure: false }), isBlind: scene.blind === true },
       },
     },
     snapId: scene.snapId ?? NOSNAP,

@@ -100,7 +100,7 @@ describe('what is no OSD', () => {
     expect(reasons(empty)).toEqual([expect.stringContaining('empty')]);
     mkdirSync(path.join(empty, 'sub'));
     expect(reasons(empty)).toEqual(['no OSD in it']);
-    expect(reasons(path.join(work.path, 'gone'))).toEqual(['no such file or directory']);
+    expect(reasons(path.join(work.path, 'gone'))).toEqual(['no such file or directory (ENOENT)']);
     writeFileSync(path.join(work.path, 'file'), 'x');
     expect(reasons(path.join(work.path, 'file'))).toEqual([expect.stringContaining('not an OSD')]);
   });

@@ -118,9 +118,17 @@ export class BaseFiles {
     return undefined;
   }
 
+  /** Of a directory that cannot be read nothing is known but that it is there. */
   guards(collection: string): CollectionGuards {
-    const directory = this.#open(collection);
-    if (directory === undefined) return { exists: false, own: undefined, objects: undefined };
+    const none = { own: undefined, objects: undefined };
+    let directory: FileSource | undefined;
+    try {
+      directory = this.#open(collection);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      return { exists: true, ...none };
+    }
+    if (directory === undefined) return { exists: false, ...none };
     try {
       const own = guardOf(directory, GUARD);
       return { exists: true, own, objects: guardOf(directory, OBJECTS_GUARD) };

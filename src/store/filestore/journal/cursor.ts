@@ -46,7 +46,9 @@ export class PayloadCursor {
   }
 
   u32(): number {
-    return new ByteReader(this.bytes(4), 'journal transaction').u32();
+    // Lengths are most of what is read: too many for a reader each.
+    const b = this.bytes(4);
+    return (b[0]! | (b[1]! << 8) | (b[2]! << 16) | (b[3]! << 24)) >>> 0;
   }
 
   u64(): number {

@@ -65,3 +65,15 @@ export interface JournalOp {
 
 /** Of one transaction: the removal of a whole PG has some hundred. */
 export const MAX_OPS = 1 << 20;
+
+/** Ops on one object. */
+export const ON_OBJECT: ReadonlySet<number> = new Set([
+  ...[OP.create, OP.touch, OP.write, OP.zero, OP.truncate, OP.remove],
+  ...[OP.setattr, OP.setattrs, OP.rmattr, OP.rmattrs],
+  ...[OP.omapClear, OP.omapSetKeys, OP.omapRmKeys, OP.omapRmKeyRange],
+]);
+
+/** Ops from one object to another. */
+export const BETWEEN_OBJECTS: ReadonlySet<number> = new Set([
+  ...[OP.clone, OP.cloneRange, OP.cloneRange2, OP.collMoveRename, OP.tryRename],
+]);

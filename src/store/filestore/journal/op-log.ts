@@ -5,7 +5,7 @@ import { parseColl } from '../../../ceph/pg.ts';
 import { isRelevant } from '../../relevant-objects.ts';
 import { formatFileName, parseFileName } from '../object-filename.ts';
 import type { BaseFile, BaseFiles, CollectionGuards } from './base-files.ts';
-import { type JournalOp, OP } from './op-codes.ts';
+import { type JournalOp, ON_OBJECT, OP } from './op-codes.ts';
 import { isDone, type Position } from './position.ts';
 
 /**
@@ -27,13 +27,6 @@ export interface OpNode extends Position {
   other: ObjectLog | undefined;
   otherNode: OpNode | undefined;
 }
-
-type OpFields = Omit<OpNode, 'previous' | keyof Position>;
-
-const NO_FIELDS = {
-  ...{ offset: 0, length: 0, destOffset: 0, at: 0, size: 0 },
-  ...{ other: undefined, otherNode: undefined },
-};
 
 /** Instead of a code: the object was moved to `other`. */
 export const GONE = -1;
@@ -64,12 +57,6 @@ interface Ends {
   to: CollectionLog;
 }
 
-const ON_OBJECT = new Set<number>([
-  ...[OP.create, OP.touch, OP.write, OP.zero, OP.truncate, OP.remove],
-  ...[OP.setattr, OP.setattrs, OP.rmattr, OP.rmattrs],
-  ...[OP.omapClear, OP.omapSetKeys, OP.omapRmKeys, OP.omapRmKeyRange],
-]);
-
 /** A collection's name as a directory below the data path; undefined for what has no objects of use. */
 function directoryOf(coll: string, object: Ghobject | undefined): string | undefined {
   const parsed = parseColl(coll);
@@ -78,6 +65,10 @@ function directoryOf(coll: string, object: Ghobject | undefined): string | undef
   const temporary = parsed.kind === 'pg' && object !== undefined && object.pool <= META_POOL;
   return temporary ? coll.replace(/_head$/, '_TEMP') : coll;
 }
+
+/** @throws CORRUPT */
+const decodeObject = (encoded: string): Ghobject =>
+  readGhobject(new ByteReader(binaryKeyBytes(encoded), 'ghobject_t'));
 
 export class OpLogs {
   readonly collections = new Map<string, CollectionLog>();
@@ -115,7 +106,7 @@ export class OpLogs {
   #logOf(coll: string, encoded: string): ObjectLog | undefined {
     const key = `${coll}/${encoded}`;
     if (this.#byEncoding.has(key)) return this.#byEncoding.get(key);
-    const object = readGhobject(new ByteReader(binaryKeyBytes(encoded), 'ghobject_t'));
+    const object = decodeObject(encoded);
     const directory = directoryOf(coll, object);
     const wanted = directory !== undefined && (directory !== 'meta' || isRelevant(object));
     const log = wanted ? this.#log(this.collection(directory), object) : undefined;
@@ -123,23 +114,39 @@ export class OpLogs {
     return log;
   }
 
-  #append(log: ObjectLog, op: OpFields): void {
-    const { seq, transaction, op: index } = this.#position;
-    // Spelled out: there may be millions, and all must have one shape.
+  /** Adds a node that has an argument; spelled out, as there may be millions of them. */
+  #append(
+    log: ObjectLog,
+    code: number,
+    offset: number,
+    length: number,
+    at: number,
+    size: number,
+  ): void {
+    const { seq, transaction, op } = this.#position;
     log.last = {
       seq,
       transaction,
-      op: index,
+      op,
       previous: log.last,
-      code: op.code,
-      offset: op.offset,
-      length: op.length,
-      destOffset: op.destOffset,
-      at: op.at,
-      size: op.size,
-      other: op.other,
-      otherNode: op.otherNode,
+      code,
+      offset,
+      length,
+      destOffset: 0,
+      at,
+      size,
+      other: undefined,
+      otherNode: undefined,
     };
+  }
+
+  /** Adds a node that tells of another object: its source as it is now, or where it goes. */
+  #link(log: ObjectLog, code: number, other: ObjectLog, otherNode: OpNode | undefined): OpNode {
+    this.#append(log, code, 0, 0, 0, 0);
+    const node = log.last!;
+    node.other = other;
+    node.otherNode = otherNode;
+    return node;
   }
 
   #isDone({ guards }: CollectionLog): boolean {
@@ -191,7 +198,7 @@ export class OpLogs {
     const { at, length: size } = op.argument;
     // The data counts, not what the op says of its length.
     const length = op.code === OP.write ? size : op.length;
-    this.#append(log, { ...NO_FIELDS, code: op.code, offset: op.offset, length, at, size });
+    this.#append(log, op.code, op.offset, length, at, size);
   }
 
   #clone(op: JournalOp): void {
@@ -199,20 +206,22 @@ export class OpLogs {
     const target = this.#logOf(op.coll, op.destObject);
     if (source === undefined || target === undefined || source === target) return;
     if (this.#isDone(target.collection)) return;
-    const code = op.code === OP.clone ? OP.clone : OP.cloneRange2;
-    const destOffset = op.code === OP.cloneRange ? op.offset : op.destOffset;
-    const { offset, length } = op;
-    const from = { other: source, otherNode: source.last };
-    this.#append(target, { ...NO_FIELDS, code, offset, length, destOffset, ...from });
+    const node = this.#link(
+      target,
+      op.code === OP.clone ? op.code : OP.cloneRange2,
+      source,
+      source.last,
+    );
+    node.offset = op.offset;
+    node.length = op.length;
+    node.destOffset = op.code === OP.cloneRange ? op.offset : op.destOffset;
   }
 
   #move(source: ObjectLog | undefined, target: ObjectLog | undefined): void {
     if (source === undefined || target === undefined || source === target) return;
     if (this.#isDone(source.collection) || this.#isDone(target.collection)) return;
-    const before = source.last;
-    const from = { other: source, otherNode: before };
-    this.#append(target, { ...NO_FIELDS, code: OP.collMoveRename, ...from });
-    this.#append(source, { ...NO_FIELDS, code: GONE, other: target });
+    this.#link(target, OP.collMoveRename, source, source.last);
+    this.#link(source, GONE, target, undefined);
   }
 
   #setBits({ coll, bits }: JournalOp): void {
@@ -259,7 +268,7 @@ export class OpLogs {
    */
   #drop({ guards, objects }: CollectionLog): void {
     if (guards.exists) return;
-    for (const log of objects.values()) this.#append(log, { ...NO_FIELDS, code: OP.remove });
+    for (const log of objects.values()) this.#append(log, OP.remove, 0, 0, 0, 0);
   }
 
   /** Rare, and the one thing for which a collection is listed. */

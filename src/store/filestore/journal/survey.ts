@@ -1,7 +1,6 @@
 import type { Damage } from '../../../errors/damage.ts';
 import { errorText, isSourceFault, SalvageError } from '../../../errors/salvage-error.ts';
 import type { JournalReplay, OsdLocation } from '../../object-store.ts';
-import { BaseFiles } from './base-files.ts';
 import {
   decodeEntryHead,
   ENTRY_HEAD_BYTES,
@@ -10,9 +9,8 @@ import {
   type JournalEntry,
   readEntryHead,
 } from './entry.ts';
-import { OpLogs } from './op-log.ts';
 import { committedOf, journalPath, openJournal, osdFsidOf } from './open-journal.ts';
-import { readOps } from './read-ops.ts';
+import { testOps } from './read-ops.ts';
 import type { JournalRing } from './ring.ts';
 
 /** What a scan learns from an OSD's journal. */
@@ -86,7 +84,7 @@ function survey(
     );
   }
   const committed = known ?? Math.max(header.committedUpTo, (header.startSeq ?? 1) - 1);
-  const result = judge(ring, committed, new Walk(ring, location, committed).run());
+  const result = judge(ring, committed, new Walk(ring, committed).run());
   if (known === undefined) {
     const reason = `commit_op_seq is lost: the journal's header stands in for it (${committed})`;
     result.damage.push({ path: `${location.dataPath}/commit_op_seq`, reason });
@@ -112,12 +110,11 @@ interface WalkEnd {
 class Walk {
   readonly #ring: JournalRing;
   readonly #committed: number;
-  readonly #logs: OpLogs;
+  readonly #objects = new Set<string>();
 
-  constructor(ring: JournalRing, { dataPath }: OsdLocation, committed: number) {
+  constructor(ring: JournalRing, committed: number) {
     this.#ring = ring;
     this.#committed = committed;
-    this.#logs = new OpLogs(new BaseFiles(dataPath));
   }
 
   run(): WalkEnd {
@@ -163,7 +160,7 @@ class Walk {
         end.torn = true;
         return false;
       }
-      readOps(this.#ring, entry, this.#logs);
+      testOps(this.#ring, entry, this.#objects);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
       end.fault = errorText(error);
