@@ -1,12 +1,12 @@
+import { usageError } from '../errors/salvage-error.ts';
 import { isStream, refuseInSource } from '../io/destination.ts';
+import { realPath } from '../io/file-source.ts';
 import { writeTextFile } from '../io/text-file.ts';
-import { pathsOf } from '../store/detect.ts';
 import type { Source } from './source.ts';
 
 interface ReportOptions {
   report?: string;
   dest: string;
-  catalog?: string[];
 }
 
 /** The report goes beside DEST, or where `--report` says; none beside streams and devices. */
@@ -16,13 +16,15 @@ function reportFile({ report, dest }: ReportOptions): string | undefined {
 }
 
 /**
- * Before the work begins: a report never goes into a source. Beside DEST it is as safe as DEST.
+ * Before the work begins: a report never goes into a source, nor where the image itself goes. Beside
+ * DEST it is as safe as DEST.
  * @throws USAGE, DESTINATION
  */
-export function checkReportFile({ report, catalog = [] }: ReportOptions, source: Source): void {
+export function checkReportFile({ report, dest }: ReportOptions, source: Source): void {
   if (report === undefined) return;
-  const sources = [...source.locations.values()].flatMap(pathsOf);
-  refuseInSource(report, [...sources, ...catalog]);
+  refuseInSource(report, source.protectedPaths);
+  if (realPath(report) !== realPath(dest)) return;
+  throw usageError(`--report and DEST are the same file: ${report}`);
 }
 
 /** @throws DESTINATION */

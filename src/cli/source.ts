@@ -1,5 +1,5 @@
-import { Catalog } from '../catalog/catalog.ts';
-import { osdKey } from '../catalog/osd-records.ts';
+import { Catalog, type CatalogOsd } from '../catalog/catalog.ts';
+import { osdKey, osdName } from '../catalog/osd-records.ts';
 import { CatalogScan } from '../catalog/scan.ts';
 import { notFoundError, SalvageError, usageError } from '../errors/salvage-error.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
@@ -33,6 +33,8 @@ export interface Source {
   lanes: DeviceLanes;
   /** where each OSD's store lies now, by key; an OSD that is not there is missing here */
   locations: Map<string, OsdLocation>;
+  /** everything that must never be written to: all OSDs known, left out or not, and the catalogs */
+  protectedPaths: string[];
   close(): Promise<void>;
 }
 
@@ -174,6 +176,16 @@ export async function examine(source: Source, images: readonly Image[]): Promise
   for (const image of headless) await examineHeadless(image, lanes);
 }
 
+/** Names of OSDs as `--exclude-osd` gives them: `osd.3` or `3`. @throws NOT_FOUND when there is none */
+function excludedNames(osds: readonly CatalogOsd[], wanted: readonly string[]): string[] {
+  const names = osds.map(({ identity, location }) => osdName(identity, location.path));
+  return wanted.map((name) => {
+    const found = names.find((known) => known === name || known === `osd.${name}`);
+    if (found !== undefined) return found;
+    throw notFoundError(`no OSD "${name}" to leave out (there are: ${names.join(', ')})`);
+  });
+}
+
 /** Opens what `--catalog` and `--osd` name. @throws USAGE when neither is given */
 export async function openSource(options: SourceOptions, context: CommandContext): Promise<Source> {
   if (options.catalog === undefined && options.osd === undefined) {
@@ -187,10 +199,14 @@ export async function openSource(options: SourceOptions, context: CommandContext
           lanes: deviceLanes(options.jobs),
           runner: undefined,
         };
-  const clusters = chooseCluster(clustersOf(opened.catalogs, options.excludeOsd), options.cluster);
+  const everything = opened.catalogs.flatMap((catalog) => catalog.osds());
+  const excluded = excludedNames(everything, options.excludeOsd ?? []);
+  const clusters = chooseCluster(clustersOf(opened.catalogs, excluded), options.cluster);
   const images = clusters.flatMap((cluster) => cluster.images);
   const authorities = clusters.map((cluster) => cluster.pgs);
-  const problems = [...opened.catalogs, ...clusters, ...authorities].flatMap((part) => part.problems);
+  const problems = [...opened.catalogs, ...clusters, ...authorities].flatMap(
+    (part) => part.problems,
+  );
   for (const problem of new Set(problems)) context.warn(problem);
   if (native === undefined) {
     context.warn(
@@ -202,6 +218,10 @@ export async function openSource(options: SourceOptions, context: CommandContext
   return {
     clusters,
     images,
+    protectedPaths: [
+      ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(pathsOf),
+      ...(options.catalog ?? []),
+    ],
     unfinished:
       opened.catalogs.some((catalog) => catalog.unfinished) ||
       clusters.some((cluster) => cluster.incomplete),

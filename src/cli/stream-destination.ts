@@ -1,6 +1,5 @@
 import { isStream, openDestination } from '../io/destination.ts';
 import { deviceWriter, type OrderedWriter, streamWriter } from '../io/stream-writer.ts';
-import { pathsOf } from '../store/detect.ts';
 import type { CommandContext } from './context.ts';
 import type { Source } from './source.ts';
 
@@ -8,7 +7,6 @@ export interface StreamDestination {
   /** a file, a device, a FIFO, or - for standard output */
   dest: string;
   force?: boolean;
-  catalog?: string[];
 }
 
 /**
@@ -16,7 +14,7 @@ export interface StreamDestination {
  * @throws USAGE when DEST is refused; DESTINATION when it cannot be written
  */
 export async function toDestination<T>(
-  { dest, force, catalog = [] }: StreamDestination,
+  { dest, force }: StreamDestination,
   source: Source,
   context: CommandContext,
   signal: AbortSignal,
@@ -29,7 +27,7 @@ export async function toDestination<T>(
     await writer.close();
     return result;
   }
-  const sources = [...[...source.locations.values()].flatMap(pathsOf), ...catalog];
+  const sources = source.protectedPaths;
   const destination = openDestination({
     dest,
     size: 0,

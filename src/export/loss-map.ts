@@ -37,18 +37,29 @@ export class LossMap {
   }
 
   ranges(): LossRange[] {
-    const sorted = [...this.#ranges].sort((a, b) => a.offset - b.offset || a.length - b.length);
-    const joined: LossRange[] = [];
-    for (const range of sorted) {
-      const last = joined[joined.length - 1];
-      const same =
-        last !== undefined && last.object === range.object && last.reason === range.reason;
-      if (same && range.offset <= last.offset + last.length) {
-        last.length = Math.max(last.length, range.offset + range.length - last.offset);
-      } else {
-        joined.push({ ...range });
-      }
-    }
-    return joined;
+    const sorted = this.#ranges.sort((a, b) => a.offset - b.offset || a.length - b.length);
+    const joined = join(sorted, (a, b) => a.object === b.object && a.reason === b.reason);
+    if (joined.length <= DETAILED) return joined;
+    return join(joined, (a, b) => a.reason === b.reason);
   }
+}
+
+/** With more ranges than this, neighbours of one reason are joined over objects: a report must fit. */
+const DETAILED = 200_000;
+
+/** Ranges that touch or overlap made one, where they belong together; the first one's details stay. */
+function join(
+  sorted: readonly LossRange[],
+  belong: (a: LossRange, b: LossRange) => boolean,
+): LossRange[] {
+  const joined: LossRange[] = [];
+  for (const range of sorted) {
+    const last = joined[joined.length - 1];
+    if (last !== undefined && belong(last, range) && range.offset <= last.offset + last.length) {
+      last.length = Math.max(last.length, range.offset + range.length - last.offset);
+    } else {
+      joined.push({ ...range });
+    }
+  }
+  return joined;
 }

@@ -11,7 +11,12 @@ export async function currentCopies(
   name: Uint8Array,
   reader: { readAttrs: AttrsReader },
 ): Promise<ObjectCopy[]> {
-  const copies = cluster.copiesOf(pool, namespace, name);
+  const everywhere = cluster.copiesOf(pool, namespace, name);
+  // Cache before base: versions of two pools say nothing about each other.
+  const holder = [...cluster.cacheTiersOf(pool), pool].find((id) =>
+    everywhere.some(({ ref }) => ref.id.pool === id),
+  );
+  const copies = everywhere.filter(({ ref }) => ref.id.pool === holder);
   if (copies.length === 0) return [];
   const attrs = await reader.readAttrs(copies, false);
   const candidates = copies.map((copy, i) => ({

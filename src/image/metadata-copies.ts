@@ -69,5 +69,7 @@ export function pickCopy(
 
 /** What makes a choice uncertain makes everything read from the object uncertain. */
 function withDoubt(object: MetadataObject, doubt: string | undefined): MetadataObject {
-  return doubt === undefined || object.problem !== undefined ? object : { ...object, problem: doubt };
+  return doubt === undefined || object.problem !== undefined
+    ? object
+    : { ...object, problem: doubt };
 }

@@ -1,5 +1,5 @@
-import { compareEversion, type Eversion, formatEversion } from '../ceph/encoding.ts';
 import type { MetadataObject } from '../catalog/metadata.ts';
+import { compareEversion, type Eversion, formatEversion } from '../ceph/encoding.ts';
 import type { OsdMap } from '../ceph/osdmap.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { ObjectId } from '../store/object-store.ts';
@@ -107,12 +107,16 @@ export function choosePgAuthority(
 /** What is wrong with the best copy there is. */
 function flawOf({ osd, damage, caughtUp }: PgCopy): string | undefined {
   if (damage !== undefined) return `${osd.name}: ${damage}`;
-  return caughtUp ? undefined : `${osd.name} was recovering, and nothing tells which objects it lacked`;
+  return caughtUp
+    ? undefined
+    : `${osd.name} was recovering, and nothing tells which objects it lacked`;
 }
 
 /** As new as the authority: by Ceph's rules it holds the same objects. */
 const isPeer = (copy: PgCopy, { info, caughtUp }: PgCopy): boolean =>
-  isComplete(copy) && copy.caughtUp === caughtUp && compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
+  isComplete(copy) &&
+  copy.caughtUp === caughtUp &&
+  compareEversion(copy.info.lastUpdate, info.lastUpdate) === 0;
 
 const equals = (copy: PgCopy, authority: PgCopy): boolean =>
   isComplete(copy) &&
@@ -153,11 +157,16 @@ export function judgeObject(
   const newer = newestVersion(evidence.filter(({ osd }) => blind.has(osd)));
   if (newer !== undefined && compareEversion(newer, authority.info.lastUpdate) > 0) {
     const names = [...blind.values()].join(', ');
-    return { exists: true, version: newer, doubt: `${names} has a newer version and no readable PG info` };
+    return {
+      exists: true,
+      version: newer,
+      doubt: `${names} has a newer version and no readable PG info`,
+    };
   }
   if (!verdict.exists) return verdict;
   const lacking = [...blind].find(([osd]) => !evidence.some((copy) => copy.osd === osd));
-  const why = lacking && `${lacking[1]}, whose PG info cannot be read, does not have it: it may be deleted`;
+  const why =
+    lacking && `${lacking[1]}, whose PG info cannot be read, does not have it: it may be deleted`;
   return { ...verdict, doubt: verdict.doubt ?? why };
 }
 
@@ -264,7 +273,8 @@ export class PgAuthority {
         .map((object) => pgCopyOf(osd, object, unlisted, pgNumOf, note))
         .filter((copy) => copy !== undefined);
       for (const copy of copies) entry(copy.pool).copies.push(copy);
-      for (const pg of blindPgsOf(osd, copies, metadata, unlisted, pgNumOf)) entry(pg.pool).blind.push(pg);
+      for (const pg of blindPgsOf(osd, copies, metadata, unlisted, pgNumOf))
+        entry(pg.pool).blind.push(pg);
     }
     return byPool;
   }
@@ -308,7 +318,9 @@ export class PgAuthority {
     const covers = (pg: { bits: number; seed: number }) => lowBits(cell, pg.bits) === pg.seed;
     const { copies, blind } = this.#pgs(pool);
     const held = copies.filter(covers);
-    const blindHere = blind.filter(covers).filter(({ osd }) => !held.some((copy) => copy.osd === osd));
+    const blindHere = blind
+      .filter(covers)
+      .filter(({ osd }) => !held.some((copy) => copy.osd === osd));
     const decision = choosePgAuthority(held, {
       erasure: this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure',
       blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
@@ -316,7 +328,10 @@ export class PgAuthority {
     });
     const unlisted = blindHere.find((pg) => pg.unlisted);
     if (unlisted === undefined || decision.absenceDoubt !== undefined) return decision;
-    return { ...decision, absenceDoubt: `${unlisted.osd.name} holds the PG, which cannot be listed there` };
+    return {
+      ...decision,
+      absenceDoubt: `${unlisted.osd.name} holds the PG, which cannot be listed there`,
+    };
   }
 }
 

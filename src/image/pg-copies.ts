@@ -5,8 +5,8 @@ import { compareEversion } from '../ceph/encoding.ts';
 import type { Hobject } from '../ceph/hobject.ts';
 import { isMaxHobject } from '../ceph/hobject.ts';
 import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
-import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
 import { formatPg, parseColl } from '../ceph/pg.ts';
+import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { ClusterOsd } from './cluster.ts';
@@ -115,7 +115,9 @@ function journalDamage({ location }: CatalogOsd): string | undefined {
   const { replay } = location;
   if (replay === undefined) return undefined;
   const isWhole = (replay.state === 'clean' || replay.state === 'replayed') && !replay.broken;
-  return isWhole ? undefined : `its journal is ${replay.state}: ${replay.reason ?? 'writes may be missing'}`;
+  return isWhole
+    ? undefined
+    : `its journal is ${replay.state}: ${replay.reason ?? 'writes may be missing'}`;
 }
 
 /** A PG that an OSD holds, of which it cannot say what it should contain. */

@@ -179,7 +179,11 @@ class Resolver {
     for (const pool of this.#layer.pools) {
       const own = candidates.filter((c) => c.ref.id.pool === pool.pool);
       const resolution = this.#inPool(pool, objectNo, own, clones);
-      if (resolution === undefined) return;
+      if (resolution === undefined) {
+        const rule = this.clones.get(objectNo);
+        if (rule !== undefined && doubt !== undefined) rule.doubt ??= doubt;
+        return;
+      }
       if (!pool.isCache || !passesThrough(resolution)) {
         this.#set(objectNo, doubtful(resolution, doubt));
         return;
@@ -257,7 +261,8 @@ class Resolver {
     const name = dataObjectName(image.header.objectPrefix, objectNo, image.format);
     const hash = objectHash(name, NO_KEY, image.namespace);
     const { copies, blind, absenceDoubt } = this.#pgs.decide(pool, hash);
-    if (copies.length > 0 || blind.size > 0 || this.#pgs.isBlind) return { state: 'absent', doubt: absenceDoubt };
+    if (copies.length > 0 || blind.size > 0 || this.#pgs.isBlind)
+      return { state: 'absent', doubt: absenceDoubt };
     const pgNum = image.cluster.osdMap?.pools.get(pool)?.pgNum;
     const pg = pgNum === undefined ? '' : ` ${pool}.${pgSeedOf(hash, pgNum).toString(16)}`;
     return { state: 'lost', reason: `its PG${pg} is on none of the OSDs` };

@@ -5,6 +5,7 @@ import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import {
   listNames,
   readSmallFile,
+  realPath,
   statOrUndefined,
   tryReadSmallFile,
   whyNoStat,
@@ -231,5 +232,8 @@ export function pathsOf({ path: osd, devices }: OsdLocation): string[] {
   const parts = [devices?.main, devices?.db, devices?.wal].filter((part) => part !== undefined);
   const below = `${osd}/`;
   const others = parts.map((part) => part.path).filter((p) => p !== osd && !p.startsWith(below));
-  return [osd, ...new Set(others)];
+  // A FileStore's journal is often a link to a partition of another disk.
+  const journal = path.join(osd, 'journal');
+  const linked = devices === undefined && exists(journal) ? [realPath(journal)] : [];
+  return [osd, ...new Set([...others, ...linked])];
 }

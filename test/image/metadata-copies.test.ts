@@ -11,7 +11,8 @@ const NO_PG = {
   authority: undefined,
   agreed: false,
   doubt: undefined,
-  absenceDoubt: undefined, blind: new Map(),
+  absenceDoubt: undefined,
+  blind: new Map(),
 } as Parameters<typeof pickCopy>[1];
 
 /** A real object_info with another version in it. */

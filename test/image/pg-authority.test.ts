@@ -63,10 +63,10 @@ const on = (...copies: [osd: number, version?: string][]): CopyEvidence[] =>
   }));
 
 const chosen = (copies: PgCopy[], erasure = false) =>
-  choosePgAuthority(copies, erasure).authority?.osd.index;
+  choosePgAuthority(copies, { erasure }).authority?.osd.index;
 
 const judge = (copies: PgCopy[], name: string, evidence: CopyEvidence[], erasure = false) =>
-  judgeObject(choosePgAuthority(copies, erasure), object(name), evidence);
+  judgeObject(choosePgAuthority(copies, { erasure }), object(name), evidence);
 
 describe('choosePgAuthority', () => {
   it('takes the highest last_update of a replicated pool, the epoch first', () => {
@@ -128,7 +128,9 @@ describe('choosePgAuthority', () => {
 
   it('hears of a newer interval from an incomplete copy too', () => {
     const incomplete = copy(1, { lastBackfill: HOBJECT_MIN, les: 80, historyLes: 80 });
-    expect(choosePgAuthority([copy(0), incomplete], { erasure: false }).doubt).toContain('epoch 80');
+    expect(choosePgAuthority([copy(0), incomplete], { erasure: false }).doubt).toContain(
+      'epoch 80',
+    );
   });
 
   it('agrees when all copies are equal', () => {
@@ -142,23 +144,28 @@ describe('choosePgAuthority', () => {
     ['is incomplete', { lastBackfill: object('rbd_id.img') }],
     ['was away during a split', { bits: 2 }],
   ])('does not agree when one copy %s', (_, parts) => {
-    expect(choosePgAuthority([copy(0), copy(1), copy(2, parts)], { erasure: false }).agreed).toBe(false);
+    expect(choosePgAuthority([copy(0), copy(1), copy(2, parts)], { erasure: false }).agreed).toBe(
+      false,
+    );
   });
 
   it('has no authority and says why when no copy is complete, or none is here', () => {
-    const decision = choosePgAuthority([copy(0, { lastBackfill: HOBJECT_MIN })], { erasure: false });
+    const decision = choosePgAuthority([copy(0, { lastBackfill: HOBJECT_MIN })], {
+      erasure: false,
+    });
     expect(decision).toMatchObject({ authority: undefined, agreed: false });
     expect(decision.doubt).toContain('no complete copy');
-    expect(choosePgAuthority([], { erasure: false }).doubt).toContain("no OSD here has the PG's metadata");
+    expect(choosePgAuthority([], { erasure: false }).doubt).toContain(
+      "no OSD here has the PG's metadata",
+    );
   });
 
   it('doubts absence only where every copy that counts could not be listed', () => {
     const one = choosePgAuthority([copy(0, { unlisted: true }), copy(1)], { erasure: false });
     expect(one.absenceDoubt).toBeUndefined();
-    const all = choosePgAuthority(
-      [copy(0, { unlisted: true }), copy(1, { lastUpdate: "66'1" })],
-      { erasure: false },
-    );
+    const all = choosePgAuthority([copy(0, { unlisted: true }), copy(1, { lastUpdate: "66'1" })], {
+      erasure: false,
+    });
     expect(all.absenceDoubt).toContain('osd.0');
     expect(all.doubt).toBeUndefined();
   });

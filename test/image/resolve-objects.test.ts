@@ -69,7 +69,7 @@ function pgCopy(osd: ClusterOsd, lastUpdate: number, complete: boolean): PgCopy 
     bits: 0,
     info,
     unlisted: false,
-  caughtUp: true,
+    caughtUp: true,
     missing: new Map(),
   };
 }
@@ -130,7 +130,10 @@ function sceneLayer(scene: Scene): { layer: Layer; reader: AttrsReader; reads: (
       cluster: {
         osdMap: undefined,
         erasureOf: () => undefined,
-        pgs: { decide: () => choosePgAuthority(copies, { erasure: false }), isBlind: scene.blind === true },
+        pgs: {
+          decide: () => choosePgAuthority(copies, { erasure: false }),
+          isBlind: scene.blind === true,
+        },
       },
     },
     snapId: scene.snapId ?? NOSNAP,

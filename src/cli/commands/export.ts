@@ -15,7 +15,6 @@ import { readImageJournal } from '../../image/image-journal.ts';
 import { buildLayer, type Layer } from '../../image/layer.ts';
 import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
 import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
-import { pathsOf } from '../../store/detect.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { exportWithHistory } from '../export-with-history.ts';
 import { interruptible } from '../interruptible.ts';
@@ -105,7 +104,7 @@ async function writeImage(
   }
   const destination = openDestination({
     ...{ dest, size: layer.size, force: options.force === true },
-    sources: [...[...source.locations.values()].flatMap(pathsOf), ...(options.catalog ?? [])],
+    sources: source.protectedPaths,
     need: options.spaceCheck ? objectBytes(layer) : undefined,
   });
   try {

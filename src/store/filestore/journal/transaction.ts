@@ -55,13 +55,15 @@ function decodeTransaction(body: PayloadCursor, version: number): JournalOp[] {
   }
 }
 
-/** Neither layout fits: the older one's complaint is the one that counts. */
+/** Where neither layout fits, the older one's complaint is the one that counts. */
 function recordsOr(error: SalvageError, body: PayloadCursor): JournalOp[] {
   try {
-    return decodeRecords(body);
+    const ops = decodeRecords(body);
+    if (ops.length > 0) return ops;
   } catch {
-    throw error;
+    // falls through: it is no such transaction
   }
+  throw error;
 }
 
 /** A map from something to its index, turned round. Entries are raw bytes or what `decode` makes. */

@@ -94,7 +94,12 @@ export const map = (entries: Record<string, string | Uint8Array>): Uint8Array =>
   return concat(u32(pairs.length), ...pairs);
 };
 
-export const write = (object: Name, offset: number, data: Uint8Array | string, coll = '2.b_head') => {
+export const write = (
+  object: Name,
+  offset: number,
+  data: Uint8Array | string,
+  coll = '2.b_head',
+) => {
   const { length } = Buffer.from(data as string);
   return { code: OP.write, coll, object, offset, length, data: blob(data) };
 };
@@ -119,7 +124,10 @@ export interface BuiltJournal {
 const fsidBytes = (fsid: string): Uint8Array => hex(fsid.replaceAll('-', ''));
 
 /** A journal of entries with consecutive numbers; each is one or more transactions. */
-export function journal(payloads: readonly Uint8Array[], options: JournalOptions = {}): BuiltJournal {
+export function journal(
+  payloads: readonly Uint8Array[],
+  options: JournalOptions = {},
+): BuiltJournal {
   const { ring = 1 << 20, start = BLOCK, firstSeq = 101, fsid = FSID } = options;
   const end = BLOCK + ring;
   const bytes = Buffer.alloc(end);

@@ -9,7 +9,7 @@ import { formatFileName } from '../../../../src/store/filestore/object-filename.
 import type { ObjectId, ObjectRef, OsdLocation } from '../../../../src/store/object-store.ts';
 import { framed, u8, u32, u64 } from '../../../helpers/hex.ts';
 import { setXattr } from '../../../helpers/xattrs.ts';
-import { FSID, journal, type JournalOptions, type Name } from './journal-builder.ts';
+import { FSID, type JournalOptions, journal, type Name } from './journal-builder.ts';
 
 export const COMMITTED = 100;
 

@@ -29,7 +29,8 @@ function bytesOf(pieces: Pieces<number>): number[] {
   for (const { start, end, source, at } of pieces) {
     expect(start).toBe(bytes.length);
     expect(end).toBeGreaterThan(start);
-    for (let i = start; i < end; i++) bytes.push(source === undefined ? 0 : source + at + i - start);
+    for (let i = start; i < end; i++)
+      bytes.push(source === undefined ? 0 : source + at + i - start);
   }
   return bytes;
 }
@@ -60,7 +61,11 @@ describe('pieces of an object', () => {
           const shift = next(8);
           const copied = model.bytes.slice(start, end);
           for (const piece of rangeOf(pieces, start, end, shift)) overwrite(pieces, piece);
-          model.overwrite(start + shift, start + shift + copied.length, (i) => copied[i - start - shift]!);
+          model.overwrite(
+            start + shift,
+            start + shift + copied.length,
+            (i) => copied[i - start - shift]!,
+          );
         } else {
           const zeros = next(3) === 0;
           overwrite(pieces, { start, end, source: zeros ? undefined : source, at: start });

@@ -11,7 +11,8 @@ describe('a replay guard', () => {
   });
 
   it('covers that op and all before it', () => {
-    const at = (seq: number, transaction: number, op: number) => isDone(real, { seq, transaction, op });
+    const at = (seq: number, transaction: number, op: number) =>
+      isDone(real, { seq, transaction, op });
     expect(at(364, 9, 9)).toBe(true);
     expect(at(365, 0, 9)).toBe(true);
     expect(at(365, 1, 0)).toBe(true);
@@ -28,6 +29,9 @@ describe('a replay guard', () => {
   it('has no flag on collections', () => {
     // user.cephos.gseq
     const collection = decodeReplayGuard(hex('0101 10000000 2c02000000000000 00000000 01000000'));
-    expect(collection).toEqual({ position: { seq: 556, transaction: 0, op: 1 }, inProgress: false });
+    expect(collection).toEqual({
+      position: { seq: 556, transaction: 0, op: 1 },
+      inProgress: false,
+    });
   });
 });

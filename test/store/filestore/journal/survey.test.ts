@@ -23,7 +23,13 @@ describe('a journal with entries that the file system lacks', () => {
   it('is replayed from the op behind commit_op_seq', () => {
     osd.journal(three);
     const { replay, damage } = osd.survey();
-    expect(replay).toEqual({ state: 'replayed', committed: 100, to: 103, at: BLOCK, broken: false });
+    expect(replay).toEqual({
+      state: 'replayed',
+      committed: 100,
+      to: 103,
+      at: BLOCK,
+      broken: false,
+    });
     expect(damage).toEqual([]);
     expect(journalText(replay)).toBe('journal replayed: 3 entries after op 100');
   });
@@ -180,7 +186,9 @@ describe('commit_op_seq', () => {
     osd.journal(three);
     const reader = osd.reader();
     writeFileSync(path.join(osd.location.dataPath, 'commit_op_seq'), '103\n');
-    expect(() => reader.pgBits(Buffer.from('2.b_head'))).toThrow('not the journal that was scanned');
+    expect(() => reader.pgBits(Buffer.from('2.b_head'))).toThrow(
+      'not the journal that was scanned',
+    );
   });
 });
 

@@ -3,8 +3,16 @@ import { PayloadCursor } from '../../../../src/store/filestore/journal/cursor.ts
 import { OP } from '../../../../src/store/filestore/journal/op-codes.ts';
 import { JournalRing } from '../../../../src/store/filestore/journal/ring.ts';
 import { decodeEntryOps } from '../../../../src/store/filestore/journal/transaction.ts';
-import { blob, concat, hex, patched, u32, u64 } from '../../../helpers/hex.ts';
+import { blob, concat, hex, inflate, patched, u32, u64 } from '../../../helpers/hex.ts';
 import { BLOCK, coll, ghobject, map, records, stream, write } from './journal-builder.ts';
+
+/** Payloads of journal entries of Ceph 16.2.15. */
+const CREATED = inflate(
+  'rVTNSgJRFP7OndGcsjSpVkaGC4lIHAUNoheQVq0LM6+CBBaOT2CP0gO0iRbhMtq0jdq1r03QOjRm5t46YxYpfpt7z++c+e45x7LMEJA0AAGAAFRiBCxGLAJMw4aPOID2saw0ZVY2nVq1LeuyP/DxenC+7jkJ5Rw2kkxyXcDuWo4qXQJBCLEMIJKJ+2KXmZQKLw84eTwsF33X/yM6rFhSyZ6f9op3vYtdXivHDACnVT1z6p00AEOsMiONioirz9m5fKlQrxVKsiFdRtYA5BTs7WzuB+z8LYAegAXzWmWf8B0mYFgzy8OJwoFwohVVl36PN1XBNxMfR/dpy22mRtXpNFuN0xsv8GqoqlH3OabLsLLm3zeK4546V7pc8U5TydYQQ5eJoLwVQsA/RX4PTAOxKeWZ/aXrxkXqrzYeA+R1FpFLJekWFHro+2zyhbcjNlmstgqwOL4wBl76sLEzyRwM+Nr5elPN1b768U8=',
+);
+const REMOVED = inflate(
+  '4+SczcTAcIGRgYGJgYFBnoGBwQAKDC30DDCAoeEtBgaGSwwMDHwsZxgYGJgZGBhYmN0ZIECNgYGhKCklPiWxJFHP0MDI3Dg12dg8JS0F3SSjf/8hQPb4zMlgrUxQI7ihtBADAwMXEpuJSZSBgYFDXQAitJsBAV5dYciOl52liqydkZGNARkwMoqBSDDbAUz+/78f7AKEmu6KvSmcDAwM8WmJxSWZeWn5u8Aat6C5Chsb2aVuSM5iDoxhJpXmYkAFjFAa5qF0KB0Dpdlh6gRQ1XswMDAoMFAHMIJjgJER5D9GWFSxgkPx////sMiEqWRj1kbSC5NlhQnA9P//j6QP7mx0wMn5EclDvAPkoUDqpXDC3gbFGgA=',
+);
 
 const head = { name: 'rbd_data.1.0000000000000001' };
 const clone = { ...head, snap: 4n };
@@ -43,11 +51,23 @@ const encoded = (name: { name: string; snap?: bigint }, version?: number) =>
   Buffer.from(ghobject(name, version)).toString('hex');
 
 describe('transactions with op records', () => {
-  it('read a real one: an object is created and its attributes are set', () => {
-    // Ceph 16.2.15: touch and setattrs of rbd_info, entry and log key of its PG
-    const ops = opsOf(REAL);
-    expect(ops.map(({ code }) => code)).toEqual(REAL_CODES);
-    expect(ops[0]).toMatchObject({ coll: '2.2_head', place: [0, 0] });
+  it('tell what a client did: an image was given an id', () => {
+    const ops = opsOf(CREATED);
+    expect(ops.map(({ code }) => code)).toEqual([OP.create, OP.setattrs, OP.write, OP.omapSetKeys]);
+    expect(ops.every(({ coll }) => coll === '2.2_head')).toBe(true);
+    // string: the id of image "discarded"
+    expect(ops[2]).toMatchObject({ offset: 0, length: 16, data: '\x0c\0\0\x0010273ec37dfd' });
+    expect(ops[3]!.data).toContain('_fastinfo');
+  });
+
+  it('come several to an entry: the log of a PG, then the removal of an object', () => {
+    const ops = opsOf(REMOVED);
+    expect(ops.map(({ code, place }) => [code, place])).toEqual([
+      [OP.omapSetKeys, [0, 0]],
+      [OP.remove, [1, 0]],
+    ]);
+    const name = Buffer.from('rbd_data.10273ec37dfd.0000000000000002').toString('hex');
+    expect(ops[1]!.object).toContain(name);
   });
 
   it('take arguments from the data in the order of the ops', () => {
@@ -67,7 +87,12 @@ describe('transactions with op records', () => {
       [OP.clone, ''],
       [OP.rmattr, Buffer.from(blob('snapset')).toString('latin1')],
     ]);
-    expect(ops[1]).toMatchObject({ offset: 4096, length: 4, coll: '2.b_head', object: encoded(head) });
+    expect(ops[1]).toMatchObject({
+      offset: 4096,
+      length: 4,
+      coll: '2.b_head',
+      object: encoded(head),
+    });
     expect(ops[3]).toMatchObject({ object: encoded(head), destObject: encoded(clone) });
   });
 
@@ -90,7 +115,8 @@ describe.each([7, 8] as const)('transactions as a stream (version %i)', (version
   const target = ghobject(clone, 5);
   const inColl = coll('2.b_head');
   const op = (code: number, ...fields: Uint8Array[]) => concat(u32(code), ...fields);
-  const one = (code: number, ...fields: Uint8Array[]) => opsOf(stream([op(code, ...fields)], version))[0];
+  const one = (code: number, ...fields: Uint8Array[]) =>
+    opsOf(stream([op(code, ...fields)], version))[0];
 
   it('has offset, length and data of a write', () => {
     const found = one(OP.write, inColl, object, u64(5), u64(4), blob('data'));
@@ -101,15 +127,28 @@ describe.each([7, 8] as const)('transactions as a stream (version %i)', (version
   it('has both objects of a clone, and the offsets of a range', () => {
     const range = [u64(1), u64(2), u64(3)];
     const found = one(OP.cloneRange2, inColl, object, target, ...range);
-    expect(found).toMatchObject({ destObject: encoded(clone, 5), offset: 1, length: 2, destOffset: 3 });
+    expect(found).toMatchObject({
+      destObject: encoded(clone, 5),
+      offset: 1,
+      length: 2,
+      destOffset: 3,
+    });
     expect(one(OP.cloneRange, inColl, object, target, u64(7), u64(8))).toMatchObject({ offset: 7 });
   });
 
   it('names the new collection of a move first, and that of a move with a rename last', () => {
     const added = one(OP.collAdd, coll('2.1b_head'), inColl, object);
-    expect(added).toMatchObject({ coll: '2.b_head', destColl: '2.1b_head', object: encoded(head, 5) });
+    expect(added).toMatchObject({
+      coll: '2.b_head',
+      destColl: '2.1b_head',
+      object: encoded(head, 5),
+    });
     const moved = one(OP.collMoveRename, inColl, object, coll('2.b_TEMP'), target);
-    expect(moved).toMatchObject({ coll: '2.b_head', destColl: '2.b_TEMP', destObject: encoded(clone, 5) });
+    expect(moved).toMatchObject({
+      coll: '2.b_head',
+      destColl: '2.b_TEMP',
+      destObject: encoded(clone, 5),
+    });
   });
 
   it('passes over hints and stays in step', () => {
