@@ -1,4 +1,4 @@
-import type { MetadataObject } from '../catalog/metadata.ts';
+import { type MetadataObject, wantsOf } from '../catalog/metadata.ts';
 import { compareEversion, type Eversion, ZERO_EVERSION } from '../ceph/encoding.ts';
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
@@ -67,9 +67,12 @@ export function pickCopy(
     : withDoubt(best.object, verdict.doubt);
 }
 
-/** What makes a choice uncertain makes everything read from the object uncertain. */
+/**
+ * What makes a choice uncertain makes everything read from the object uncertain. Not so where the
+ * catalog keeps no versions (they are read when needed), or only the first of several shards.
+ */
 function withDoubt(object: MetadataObject, doubt: string | undefined): MetadataObject {
-  return doubt === undefined || object.problem !== undefined
-    ? object
-    : { ...object, problem: doubt };
+  const isJudged = wantsOf(object.ref).attrs && object.ref.id.shard < 0;
+  if (doubt === undefined || object.problem !== undefined || !isJudged) return object;
+  return { ...object, problem: doubt };
 }

@@ -349,7 +349,8 @@ function wentOnWithout(
   const size = osdMap?.pools.get(pool)?.size;
   if (osdMap === undefined || size === undefined || copies.length >= size) return undefined;
   const numberOf = ({ osd }: PgCopy) => osd.catalog.identity.whoami ?? -1;
-  const isUp = (osd: number) => osdMap.osds[osd]?.up === true;
+  // An OSD that does not know its own number cannot be looked up: no ground for a doubt.
+  const isUp = (osd: number) => osd < 0 || osdMap.osds[osd]?.up === true;
   if (peers.some((copy) => isUp(numberOf(copy)))) return undefined;
   const here = new Set(copies.map(numberOf));
   const others = osdMap.osds.flatMap(({ up }, osd) => (up && !here.has(osd) ? [`osd.${osd}`] : []));

@@ -52,7 +52,7 @@ describe('bitsOfPg', () => {
   });
 });
 
-const OSD = { index: 1, name: 'osd.1' } as ClusterOsd;
+const OSD = { index: 1, name: 'osd.1', catalog: { location: {} } } as unknown as ClusterOsd;
 const key = (text: string) => Buffer.from(text);
 
 function metadata(

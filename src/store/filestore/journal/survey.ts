@@ -181,23 +181,25 @@ function judge(ring: JournalRing, committed: number, end: WalkEnd): JournalSurve
   const { first, last, at, torn } = end;
   const state = first === undefined ? 'clean' : 'replayed';
   const replay: JournalReplay = { state, committed, to: last, at: first?.at ?? 0, broken: false };
-  const later = laterEntry(ring, at, last);
+  const behind = searchBehind(ring, at, last);
+  const { later } = behind;
   const fault = end.fault ?? (later === undefined ? headerKnowsMore(ring, last) : undefined);
   if (later === undefined && fault === undefined) {
-    // Never acknowledged: a write counts when its entry is complete.
-    if (torn) replay.reason = `op ${last + 1}, the last one, was not written to its end`;
+    if (torn || behind.foot) replay.reason = tornText(last + 1);
     return { replay, damage: [] };
   }
-  const what =
-    later === undefined
-      ? fault
-      : `op ${last + 1} is damaged, op ${later} follows${fault === undefined ? '' : ` (${fault})`}`;
-  const reason = `the journal ends early at 0x${at.toString(16)}: ${what}: ${STALE}`;
+  const lost = later === undefined ? undefined : `op ${last + 1} is damaged, op ${later} follows`;
+  const what = [lost, fault].filter(Boolean);
+  const reason = `the journal ends early at 0x${at.toString(16)}: ${what.join(', ')}: ${STALE}`;
   return {
     replay: { ...replay, broken: true, reason },
     damage: [{ path: ring.path, offset: at, reason }],
   };
 }
+
+/** A write counts when its entry is complete, so this one never counted: unless it was damaged since. */
+const tornText = (seq: number): string =>
+  `op ${seq}, the last one, is incomplete: as a power cut leaves what is being written`;
 
 /** The header says how far the file system was once: entries up to there were in the journal. */
 function headerKnowsMore(ring: JournalRing, last: number): string | undefined {
@@ -205,23 +207,30 @@ function headerKnowsMore(ring: JournalRing, last: number): string | undefined {
   return committedUpTo > last ? `its header knows of op ${committedUpTo}` : undefined;
 }
 
-/** Number of an entry behind the place where they end: then that is no end but damage. */
-function laterEntry(ring: JournalRing, at: number, last: number): number | undefined {
-  const { blockSize, maxSize } = ring.header;
+/** What is found behind the place where the entries end. */
+interface Behind {
+  /** number of an entry there: then that place is no end, but damage */
+  later: number | undefined;
+  /** the entry at that place has no head, but the copy of it with which entries end */
+  foot: boolean;
+}
+
+function searchBehind(ring: JournalRing, at: number, last: number): Behind {
+  const found: Behind = { later: undefined, foot: false };
+  const { blockSize } = ring.header;
   const begin = at - (at % blockSize);
+  const room = Math.min(SEARCH_BYTES, ring.length - blockSize);
   try {
-    for (let done = 0; done < Math.min(SEARCH_BYTES, ring.length - blockSize); done += blockSize) {
+    for (let done = 0; done < room && found.later === undefined; done += blockSize) {
       const position = ring.wrap(begin + done);
-      if (position + ENTRY_HEAD_BYTES > maxSize) continue;
-      const found = decodeEntryHead(
-        ring.bytes(position, ENTRY_HEAD_BYTES, SEARCH_AHEAD),
-        position,
-        ring,
-      );
-      if (found !== undefined && found.seq > last + 1) return found.seq;
+      const block = ring.bytes(position, blockSize, SEARCH_AHEAD);
+      const head = decodeEntryHead(block.subarray(0, ENTRY_HEAD_BYTES), position, ring);
+      if (head !== undefined && head.seq > last + 1) found.later = head.seq;
+      const foot = decodeEntryHead(block.subarray(blockSize - ENTRY_HEAD_BYTES), at, ring);
+      found.foot ||= foot?.seq === last + 1;
     }
   } catch (error) {
     if (!(error instanceof SalvageError)) throw error;
   }
-  return undefined;
+  return found;
 }

@@ -33,9 +33,17 @@ export function decodeEntryOps(payload: PayloadCursor, take: OpTaker): void {
   for (let n = 0; payload.remaining > 0; n++) {
     const { head, body } = transactionBody(payload);
     const ops = decodeTransaction(body, head.version);
-    for (const [i, op] of ops.entries()) take(op, n, i);
+    for (const [i, op] of ops.entries()) {
+      if (endOf(op) > MAX_FILE) throw payload.fail(`op ${op.code} reaches to ${endOf(op)}`);
+      take(op, n, i);
+    }
   }
 }
+
+/** Larger files ext4 does not have. */
+const MAX_FILE = 2 ** 44;
+const endOf = ({ offset, destOffset, length }: JournalOp): number =>
+  Math.max(offset, destOffset) + length;
 
 function transactionBody(payload: PayloadCursor): { head: StructHead; body: PayloadCursor } {
   const head = payload.item((r) => readHead(r, 'transaction', RECORDS_VERSION));

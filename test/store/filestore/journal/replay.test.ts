@@ -3,10 +3,16 @@ import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { OP } from '../../../../src/store/filestore/journal/op-codes.ts';
 import { workDirectory } from '../../../helpers/fixtures.ts';
-import { blob, concat } from '../../../helpers/hex.ts';
+import { blob, concat, inflate, patched, u64 } from '../../../helpers/hex.ts';
 import { setXattr } from '../../../helpers/xattrs.ts';
 import { map, type Name, records, type WrittenOp, write } from './journal-builder.ts';
 import { guard, LabOsd, refOf } from './lab-osd.ts';
+
+/** object_info_t of Ceph 16.2.15; its version is at 133. */
+const OBJECT_INFO = inflate(
+  'E+TQZmRgYGH2ZYAANSAuSkqJT0ksSdQzNDCzNEpLNkg1MLHQM0AFpv/+Q8Bh5YIOBjagtpLUvMS8EiaoQWzMSkASxgMpBIvC1UF1g0WfQFWBdDyAshVBuplEgSRHpgBEqIgBCXDwgan9HozZS3c/lIEoJR48QRdggRrm/+uxDMJtUJvhNAMDAA==',
+);
+const VERSION_AT = 133;
 
 const work = workDirectory();
 afterAll(work.dispose);
@@ -361,13 +367,39 @@ describe('PGs', () => {
   });
 });
 
-it('takes the file where the journal has lost its end and the file is ahead', () => {
-  // object_info_t of Ceph 16.2.15, of which only the version counts here
-  const built = osd.journal([records([write(head, 0, 'one')]), records([write(head, 0, 'two')])]);
-  built.bytes[built.at[1]! + 60]! ^= 1;
-  osd.write(built.bytes);
-  osd.file(head, 'file');
-  expect(osd.survey().replay.broken).toBe(true);
-  // Neither copy tells its version: what the journal says stands.
-  expect(osd.text(head)).toBe('onee');
+describe('where the journal has lost its end', () => {
+  const version = (n: number) => patched(OBJECT_INFO, VERSION_AT, u64(n));
+
+  beforeEach(() => {
+    const entries = [
+      records([
+        write(head, 0, 'one'),
+        { code: OP.setattrs, object: head, data: map({ _: version(1) }) },
+      ]),
+      records([write(head, 0, 'two')]),
+      records([write(head, 0, 'three')]),
+    ];
+    const { bytes, at } = osd.journal(entries);
+    bytes[at[1]! + 60]! ^= 1;
+    osd.write(bytes);
+  });
+
+  const inFile = (n: number) => {
+    const bytes = version(n);
+    const chunks = { 'user.ceph._': bytes.subarray(0, 250), 'user.ceph._@1': bytes.subarray(250) };
+    osd.file(head, 'file', chunks);
+  };
+
+  it('takes the file where that is ahead of what is left', () => {
+    expect(osd.survey().replay).toMatchObject({ broken: true, to: 101 });
+    inFile(3);
+    expect(osd.text(head)).toBe('file');
+  });
+
+  it('takes what is left where the file is not ahead', () => {
+    inFile(1);
+    expect(osd.text(head)).toBe('onee');
+    osd.file(head, 'file');
+    expect(osd.text(head)).toBe('onee');
+  });
 });
