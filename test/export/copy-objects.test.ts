@@ -119,7 +119,7 @@ describe('copyObjects', () => {
     const bytes = Buffer.concat([Buffer.alloc(8192), Buffer.alloc(4096, 1)]);
     const fresh = copied({ a: { bytes } }, [job('a', [0, 20480, 1000])], 20480);
     expect(fresh.out.subarray(0, 4096 - 1000).every((byte) => byte === 0xee)).toBe(true);
-    expect(fresh.results).toEqual([{ ok: true, read: 12288, written: expect.any(Number) }]);
+    expect(fresh.results).toEqual([{ ok: true, read: 12288, written: expect.any(Number), bad: [] }]);
     const again = copied(
       { a: { bytes } },
       [job('a', [0, 20480, 1000], { overwrite: true })],
@@ -139,7 +139,7 @@ describe('copyObjects', () => {
       [job('a', [0, 3 * MIB, 1000])],
       3 * MIB,
     );
-    expect(results).toEqual([{ ok: true, read: 4096, written: expect.any(Number) }]);
+    expect(results).toEqual([{ ok: true, read: 4096, written: expect.any(Number), bad: [] }]);
     expect(reads).toEqual([[2 * MIB, 4096]]);
   });
 
