@@ -119,7 +119,9 @@ describe('copyObjects', () => {
     const bytes = Buffer.concat([Buffer.alloc(8192), Buffer.alloc(4096, 1)]);
     const fresh = copied({ a: { bytes } }, [job('a', [0, 20480, 1000])], 20480);
     expect(fresh.out.subarray(0, 4096 - 1000).every((byte) => byte === 0xee)).toBe(true);
-    expect(fresh.results).toEqual([{ ok: true, read: 12288, written: expect.any(Number), bad: [] }]);
+    expect(fresh.results).toEqual([
+      { ok: true, read: 12288, written: expect.any(Number), bad: [] },
+    ]);
     const again = copied(
       { a: { bytes } },
       [job('a', [0, 20480, 1000], { overwrite: true })],
