@@ -14,6 +14,7 @@ import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import { detectAll, type FoundOsd, pathsOf } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
+import { journalWarning } from '../store/survey-store.ts';
 import { startPool } from '../workers/pool.ts';
 import type { CommandContext } from './context.ts';
 import { findOsds } from './find-osds.ts';
@@ -208,6 +209,10 @@ export async function openSource(options: SourceOptions, context: CommandContext
     (part) => part.problems,
   );
   for (const problem of new Set(problems)) context.warn(problem);
+  for (const { name, catalog } of clusters.flatMap((cluster) => cluster.osds)) {
+    const warning = journalWarning(catalog.location);
+    if (warning !== undefined) context.warn(`${name}: ${warning}`);
+  }
   if (native === undefined) {
     context.warn(
       'no native calls on this platform: attributes cannot be read, so versions are unknown',
