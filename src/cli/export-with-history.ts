@@ -66,7 +66,7 @@ function reportOf(request: HistoryRequest, outcome: Format2Outcome, seconds: num
   const reports = outcome.layers.map(({ layer, lost, doubtful }) =>
     recoveryReport({
       ...{ source, layer, seconds, dest: options.dest, overrides },
-      outcome: { lost, doubtful, read, written, objects, sha256: undefined },
+      outcome: { lost, doubtful, read, written, objects, sha256: undefined, kept: 0 },
     }),
   );
   const snapshots = reports.slice(0, -1).map(({ snapshot, size, complete, lost, doubtful }) => ({

@@ -1,12 +1,23 @@
-/** Ctrl-C: nothing new is begun, what is half written is taken away. `done` lets go of the signals. */
-export function interruptible(): { signal: AbortSignal; done: () => void } {
+import { EXIT } from '../errors/exit-codes.ts';
+import type { CommandContext } from './context.ts';
+
+/** A closed terminal (SIGHUP) is a Ctrl-C like any other: the session of a rescue breaks easily. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Ctrl-C once: nothing new is begun, what is in flight is finished and kept. Twice: at once, with
+ * what was kept until then. `done` lets go of the signals.
+ */
+export function interruptible(context: CommandContext): { signal: AbortSignal; done: () => void } {
   const controller = new AbortController();
-  const onSignal = () => controller.abort();
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    context.say('interrupted: finishing what is in flight; once more to stop at once');
+    controller.abort();
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
   const done = () => {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
+    for (const name of SIGNALS) process.off(name, onSignal);
   };
   return { signal: controller.signal, done };
 }

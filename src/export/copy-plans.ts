@@ -2,6 +2,7 @@ import type { CatalogOsd } from '../catalog/catalog.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
 import type { CopyResult } from './copy-objects.ts';
+import { allInFlight } from './in-flight.ts';
 import type { LossDetail, LossMap } from './loss-map.ts';
 import { forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
@@ -109,10 +110,20 @@ async function runRound(
     [...batches(list)].map(async ({ attempts: batch, bytes }) => {
       const jobs = batch.map((attempt) => attempt.job(verify, lanes));
       const results = await lanes.copy(osd, jobs, target, bytes);
-      return batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
+      const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
+      noteCopied(outcomes, losses);
+      return outcomes;
     }),
   );
-  return (await Promise.all(tasks)).flat();
+  return (await allInFlight(tasks)).flat();
+}
+
+/** Tells of what is done for good, while others of the round are still being read. */
+function noteCopied(outcomes: readonly Outcome[], { copied }: Losses): void {
+  if (copied === undefined) return;
+  for (const { attempt, result } of outcomes) {
+    if (result.ok && result.bad.length === 0 && attempt.doubt === undefined) copied(attempt.pieces);
+  }
 }
 
 function* batches(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]; bytes: number }> {

@@ -5,8 +5,10 @@ import type { Layer } from '../image/layer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import type { Progress } from '../io/ports.ts';
 import { sha256OfFile } from '../io/text-file.ts';
+import type { Checkpoint } from './checkpoint.ts';
 import { type CopyTotals, noteUnreachable, type Verify } from './copy-plans.ts';
 import { copyRanges } from './copy-range.ts';
+import { allInFlight } from './in-flight.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
 import { type ImageRange, type Losses, planRanges } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
@@ -28,6 +30,8 @@ export interface ExportOutcome extends CopyTotals {
   lost: LossRange[];
   doubtful: LossRange[];
   sha256: string | undefined;
+  /** bytes of the image that an earlier run of the same export had done */
+  kept: number;
 }
 
 /** Bytes of image planned at once: some thousand attributes, a good queue for every disk. */
@@ -77,29 +81,41 @@ export function replayJournal(
   }
 }
 
+const noLosses = (): Losses => ({ lost: new LossMap(), doubtful: new LossMap() });
+
 class Exporter {
   readonly #context: ExportContext;
-  readonly #losses: Losses = { lost: new LossMap(), doubtful: new LossMap() };
+  readonly #checkpoint: Checkpoint | undefined;
+  readonly #losses = noLosses();
   readonly #totals: CopyTotals = { read: 0, written: 0, objects: 0 };
 
-  constructor(context: ExportContext) {
+  constructor(context: ExportContext, checkpoint?: Checkpoint) {
     this.#context = context;
+    this.#checkpoint = checkpoint;
   }
 
-  async range(offset: number, length: number, target: ImageTarget): Promise<void> {
-    const { layer, lanes, verify, progress } = this.#context;
-    const ranges = [{ offset, length }];
-    const copied = await copyRanges(layer, ranges, lanes, target, verify, this.#losses);
-    const { read, written, objects } = copied;
-    replayJournal(this.#context, { offset, length }, target, this.#losses);
+  async ranges(ranges: readonly ImageRange[], target: ImageTarget): Promise<void> {
+    const { layer, lanes, verify, progress, journal } = this.#context;
+    const losses = noLosses();
+    // What the image's journal is still to be laid over is not done when it is copied.
+    if (this.#checkpoint !== undefined && journal === undefined) {
+      losses.copied = this.#checkpoint.copied;
+    }
+    const { read, written, objects } = await copyRanges(
+      ...([layer, ranges, lanes, target, verify, losses] as const),
+    );
+    for (const range of ranges) replayJournal(this.#context, range, target, losses);
+    this.#losses.lost.addAll(losses.lost);
+    this.#losses.doubtful.addAll(losses.doubtful);
     this.#totals.read += read;
     this.#totals.written += written;
     this.#totals.objects += objects;
-    progress.advance(length);
+    for (const { length } of ranges) progress.advance(length);
+    this.#checkpoint?.done(ranges, losses);
   }
 
   async check(offset: number, length: number, read: boolean): Promise<void> {
-    if (read) return this.range(offset, length, { kind: 'none' });
+    if (read) return this.ranges([{ offset, length }], { kind: 'none' });
     const { layer, lanes, progress } = this.#context;
     const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
     for (const plan of plans) noteUnreachable(plan, lanes, this.#losses);
@@ -107,9 +123,10 @@ class Exporter {
     progress.advance(length);
   }
 
-  outcome(sha256?: string): ExportOutcome {
-    const { lost, doubtful } = this.#losses;
-    return { ...this.#totals, lost: lost.ranges(), doubtful: doubtful.ranges(), sha256 };
+  outcome({ sha256, kept = 0 }: { sha256?: string; kept?: number } = {}): ExportOutcome {
+    const lost = this.#losses.lost.ranges();
+    const doubtful = this.#losses.doubtful.ranges();
+    return { ...this.#totals, lost, doubtful, sha256, kept };
   }
 }
 
@@ -135,25 +152,49 @@ function* rangesOf(size: number, step: number): Generator<{ offset: number; leng
   }
 }
 
-/** Writes an image to a file or device that already reads as zeros. */
+/** Makes ranges of a target read as zeros: an earlier run may have left half-written bytes there. */
+function clear(target: ImageTarget, ranges: readonly ImageRange[]): void {
+  const sink = openSink(target);
+  try {
+    for (const { offset, length } of ranges) sink.zero(offset, length);
+  } finally {
+    sink.close();
+  }
+}
+
+/**
+ * Writes an image to a file or device that already reads as zeros, or goes on with one that an
+ * earlier run has left.
+ * @param checkpoint what is done already, and where that is kept; undefined: nothing is done or kept
+ */
 export async function exportToFile(
   context: ExportContext,
   target: ImageTarget,
+  checkpoint?: Checkpoint,
 ): Promise<ExportOutcome> {
   const { layer, progress, signal } = context;
-  const exporter = new Exporter(context);
+  const exporter = new Exporter(context, checkpoint);
+  const kept = checkpoint?.map.bytes('+') ?? 0;
   progress.begin('export', 'bytes', layer.size);
-  const ranges = rangesOf(layer.size, rangeBytes(layer, FILE_RANGE));
+  progress.advance(kept);
+  await checkpoint?.begin();
+  const windows = rangesOf(layer.size, rangeBytes(layer, FILE_RANGE));
   const worker = async () => {
-    for (const { offset, length } of ranges) {
+    for (const { offset, length } of windows) {
       signal.throwIfAborted();
-      await exporter.range(offset, length, target);
+      const left = checkpoint?.map.ranges('?', offset, offset + length) ?? [{ offset, length }];
+      if (left.length === 0) continue;
+      if (checkpoint?.resumed) clear(target, left);
+      await exporter.ranges(left, target);
     }
   };
-  await Promise.all(Array.from({ length: FILE_RANGES }, worker));
+  // A generator that one worker closes, by leaving its loop with an error, is at its end for all.
+  await allInFlight(Array.from({ length: FILE_RANGES }, worker));
+  await checkpoint?.finish();
   progress.end();
   const hashed = context.digest && target.kind === 'file';
-  return exporter.outcome(hashed ? await sha256OfFile(target.path, layer.size) : undefined);
+  const sha256 = hashed ? await sha256OfFile(target.path, layer.size) : undefined;
+  return exporter.outcome({ kept, ...(sha256 === undefined ? {} : { sha256 }) });
 }
 
 /** Takes the image's bytes in order; resolves when it can take more. */
@@ -177,7 +218,8 @@ export async function exportToStream(
   for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, STREAM_RANGE))) {
     signal.throwIfAborted();
     const buffer = new SharedArrayBuffer(length);
-    const filled = exporter.range(offset, length, { kind: 'memory', buffer, base: offset });
+    const target = { kind: 'memory' as const, buffer, base: offset };
+    const filled = exporter.ranges([{ offset, length }], target);
     const bytes = filled.then(() => new Uint8Array(buffer));
     bytes.catch(() => {}); // it is awaited in its turn
     waiting.push(bytes);
@@ -185,7 +227,7 @@ export async function exportToStream(
   }
   while (waiting.length > 0) await send();
   progress.end();
-  return exporter.outcome(hash?.digest('hex'));
+  return exporter.outcome(hash === undefined ? {} : { sha256: hash.digest('hex') });
 }
 
 /**

@@ -32,6 +32,11 @@ export class LossMap {
     if (length > 0) this.#ranges.push({ offset, length, object, reason, ...detail });
   }
 
+  /** Takes over all that another one holds. */
+  addAll(other: LossMap): void {
+    for (const range of other.#ranges) this.#ranges.push(range);
+  }
+
   get isEmpty(): boolean {
     return this.#ranges.length === 0;
   }

@@ -31,6 +31,8 @@ export interface ImageRange {
 export interface Losses {
   lost: LossMap;
   doubtful: LossMap;
+  /** told of pieces, as triples, as soon as they are written and as good as proven */
+  copied?: (pieces: readonly number[]) => void;
 }
 
 /** Pieces of one layer's objects that make up some ranges, by object number. */

@@ -47,14 +47,20 @@ export class ReadLanes {
   readonly #devices = new Map<string, { device: string; readers: number }>();
 
   readonly #preferred: ReadonlySet<string>;
+  readonly #signal: AbortSignal | undefined;
 
-  /** @param preferred names of OSDs to read from where they have a copy that counts */
+  /**
+   * @param preferred names of OSDs to read from where they have a copy that counts
+   * @param signal aborted: no copy is begun any more, and those that wait throw its reason
+   */
   constructor(
     runner: TaskRunner,
     lanes: DeviceLanes,
     locations: ReadonlyMap<string, OsdLocation>,
     preferred: readonly string[] = [],
+    signal?: AbortSignal,
   ) {
+    this.#signal = signal;
     this.#preferred = new Set(preferred);
     this.#runner = runner;
     this.#lanes = lanes;
@@ -188,7 +194,10 @@ export class ReadLanes {
     const location = this.#locations.get(osd.key)!;
     try {
       const task: CopyTask = { location, jobs, target };
-      return await this.#through(location, () => this.#runner.run<CopyResult[]>('copy', task));
+      return await this.#through(location, () => {
+        this.#signal?.throwIfAborted();
+        return this.#runner.run<CopyResult[]>('copy', task);
+      });
     } finally {
       const { device } = this.#device(location);
       this.#pending.set(device, (this.#pending.get(device) ?? 0) - bytes);

@@ -2,11 +2,13 @@ import {
   closeSync,
   constants,
   fchmodSync,
+  fdatasync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
   lstatSync,
   openSync,
+  readFileSync,
   realpathSync,
   renameSync,
   type Stats,
@@ -15,6 +17,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { destinationError, usageError } from '../errors/salvage-error.ts';
 import { destinationFailure, type ImageTarget, openSink } from './image-sink.ts';
 import { EWOULDBLOCK, native } from './native.ts';
@@ -22,10 +25,84 @@ import { EWOULDBLOCK, native } from './native.ts';
 /** Where an image is written to, from the first check to the last fsync. */
 export interface Destination {
   readonly target: ImageTarget & { kind: 'file' };
+  /** resolves when what was written so far would survive a power cut @throws DESTINATION */
+  sync(): Promise<void>;
+  /** what tells this output from another of the same name */
+  trace(): OutputTrace;
   /** makes everything durable and gives it its name @throws DESTINATION */
   commit(): void;
+  /** lets go of what is not complete, so that another run can go on with it */
+  release(): void;
   /** leaves nothing half-done behind */
   abandon(): void;
+}
+
+/**
+ * A file's inode, size and time of last change: what a copy, or a change by others, does not keep.
+ * Of a block device its number, its size and what the kernel knows it by.
+ */
+export interface OutputTrace {
+  inode: number;
+  size: number;
+  mtimeMs: number;
+  device?: string;
+}
+
+/** What lies where an export would write. */
+export interface FoundOutput {
+  /** a file under its final name */
+  finished: OutputTrace | undefined;
+  /** one that an earlier run has left unfinished */
+  partial: OutputTrace | undefined;
+  device: OutputTrace | undefined;
+}
+
+const traceOf = (found: Stats | undefined): OutputTrace | undefined =>
+  found?.isFile() ? { inode: found.ino, size: found.size, mtimeMs: found.mtimeMs } : undefined;
+
+/** Where the kernel tells what makes a disk, a partition or a volume that one and no other. */
+const DEVICE_NAMES = [
+  'dm/uuid',
+  'wwid',
+  'device/wwid',
+  'device/serial',
+  '../wwid',
+  'loop/backing_file',
+];
+
+function deviceTrace(device: string): OutputTrace {
+  const { rdev } = statSync(device);
+  const fd = openSync(device, constants.O_RDONLY);
+  try {
+    // makedev(3): 8 bits of the minor number, 12 of the major, 12 more of the minor
+    const sys = `/sys/dev/block/${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
+    const known = DEVICE_NAMES.map((name) => {
+      try {
+        return readFileSync(path.join(sys, name), 'utf8').trim();
+      } catch {
+        return '';
+      }
+    });
+    return {
+      inode: rdev,
+      size: deviceSize(fd, device),
+      mtimeMs: 0,
+      device: known.join(' ').trim(),
+    };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Looks at DEST without touching it. @throws DESTINATION */
+export function findOutput(dest: string): FoundOutput {
+  const real = realDestination(dest);
+  const found = stat(real);
+  return {
+    finished: traceOf(found),
+    partial: traceOf(lstat(real + PARTIAL)),
+    device: found?.isBlockDevice() ? deviceTrace(real) : undefined,
+  };
 }
 
 /** undefined also for what cannot be seen: opening it says why. */
@@ -105,6 +182,11 @@ export interface DestinationRequest {
   sources: readonly string[];
   /** bytes that may be written at the most; undefined: do not check for space */
   need: number | undefined;
+  /**
+   * goes on with what an earlier run has left: the unfinished file, or the finished one, which loses
+   * its name until it is finished again; a device keeps what it holds
+   */
+  keep?: 'partial' | 'finished' | 'device';
 }
 
 /** Refuses a file of ours (catalog, report) that would lie in a source or replace one. @throws USAGE, DESTINATION */
@@ -126,7 +208,7 @@ export function openDestination(request: DestinationRequest): Destination {
     throw usageError(`${dest} is a directory: name the file to write`);
   }
   const there = found ?? lstat(real);
-  if (there !== undefined && !force) {
+  if (there !== undefined && !force && request.keep !== 'finished') {
     throw usageError(`${dest} exists; with --force the image replaces it (${kindOf(there)})`);
   }
   return found?.isBlockDevice() ? openDevice(real, request) : openFile(real, found, request);
@@ -178,6 +260,7 @@ function openFile(
   checkSpace(directory, request.need);
   const partial = real + PARTIAL;
   refuseSources(partial, partial, stat(partial), request.sources);
+  if (request.keep === 'finished') takeName(real, partial, directory);
   const fd = openPartial(partial);
   const abandon = () => {
     closeSync(fd);
@@ -185,15 +268,16 @@ function openFile(
     if (lstat(partial) !== undefined) unlinkSync(partial);
   };
   try {
-    ftruncateSync(fd, 0);
+    if (request.keep === undefined) ftruncateSync(fd, 0);
     ftruncateSync(fd, request.size);
     if (found !== undefined) fchmodSync(fd, found.mode & 0o7777);
   } catch (error) {
-    abandon();
+    if (request.keep === undefined) abandon();
+    else closeSync(fd);
     throw destinationFailure(error, `make a file of ${request.size} bytes at`, partial);
   }
   return {
-    target: { kind: 'file', path: partial },
+    ...handle(fd, partial),
     commit: () => {
       try {
         fsyncSync(fd);
@@ -207,6 +291,32 @@ function openFile(
     abandon,
   };
 }
+
+/** An image that is being filled in must not look finished. */
+function takeName(real: string, partial: string, directory: string): void {
+  try {
+    renameSync(real, partial);
+    syncDirectory(directory);
+  } catch (error) {
+    throw destinationFailure(error, 'rename', real);
+  }
+}
+
+const fdatasyncLater = promisify(fdatasync);
+
+/** What files and devices have in common. */
+const handle = (fd: number, file: string) => ({
+  target: { kind: 'file' as const, path: file },
+  sync: async () => {
+    try {
+      await fdatasyncLater(fd);
+    } catch (error) {
+      throw destinationFailure(error, 'make durable', file);
+    }
+  },
+  trace: () => traceOf(fstatSync(fd)) ?? deviceTrace(file),
+  release: () => closeSync(fd),
+});
 
 function syncDirectory(directory: string): void {
   const fd = openSync(directory, constants.O_RDONLY);
@@ -223,7 +333,7 @@ function deviceSize(fd: number, device: string): number {
   throw destinationError(`cannot tell the size of ${device}`, { path: device });
 }
 
-function openDevice(device: string, { size }: DestinationRequest): Destination {
+function openDevice(device: string, { size, keep }: DestinationRequest): Destination {
   let fd: number;
   try {
     // O_EXCL on a device: fails while it is mounted or otherwise in use.
@@ -240,6 +350,7 @@ function openDevice(device: string, { size }: DestinationRequest): Destination {
         found: room,
       });
     }
+    if (keep === 'device') return deviceDestination(fd, device);
     // Holes stay as they are from here on: everything reads as zeros before the first byte is written.
     const sink = openSink({ kind: 'file', path: device });
     sink.zero(0, size);
@@ -248,19 +359,21 @@ function openDevice(device: string, { size }: DestinationRequest): Destination {
     closeSync(fd);
     throw error;
   }
-  return {
-    target: { kind: 'file', path: device },
-    commit: () => {
-      try {
-        fsyncSync(fd);
-      } catch (error) {
-        throw destinationFailure(error, 'complete', device);
-      }
-      closeSync(fd);
-    },
-    abandon: () => closeSync(fd),
-  };
+  return deviceDestination(fd, device);
 }
+
+const deviceDestination = (fd: number, device: string): Destination => ({
+  ...handle(fd, device),
+  commit: () => {
+    try {
+      fsyncSync(fd);
+    } catch (error) {
+      throw destinationFailure(error, 'complete', device);
+    }
+    closeSync(fd);
+  },
+  abandon: () => closeSync(fd),
+});
 
 /** Bytes that a finished file takes on disk, undefined for a device. */
 export function allocatedBytes(file: string): number | undefined {

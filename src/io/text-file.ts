@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, writeFileSync } from 'node:fs';
+import { constants, createReadStream, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { destinationFailure } from './image-sink.ts';
 
@@ -11,6 +13,41 @@ export function writeTextFile(file: string, text: string): void {
     throw destinationFailure(error, 'write', file);
   }
 }
+
+/** A small text file; undefined when there is none. @throws DESTINATION */
+export function readTextFile(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw destinationFailure(error, 'read', file);
+  }
+}
+
+/** Replaces a text file: after a power cut it is the old one or the new one. @throws DESTINATION */
+export async function replaceTextFile(file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  try {
+    // Whatever lies there in the way is not followed: it may lead into a source.
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+    const handle = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    const directory = await open(path.dirname(file), 'r');
+    await directory.sync().finally(() => directory.close());
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw destinationFailure(error, 'write', file);
+  }
+}
+
+/** Takes a file of ours away, if it is there. */
+export const removeTextFile = (file: string): void => rmSync(file, { force: true });
 
 /** SHA-256 of the first `size` bytes of a file that was just written. @throws DESTINATION */
 export async function sha256OfFile(file: string, size: number): Promise<string> {

@@ -79,7 +79,7 @@ async function checkOne(
 
 export async function check(options: CheckOptions, context: CommandContext): Promise<ExitCode> {
   const source = await openSource(options, context);
-  const { signal, done } = interruptible();
+  const { signal, done } = interruptible(context);
   try {
     const images = chosen(source, options);
     await examine(

@@ -96,7 +96,7 @@ export async function diff(
   context: CommandContext,
 ): Promise<ExitCode> {
   const source = await openSource(options, context);
-  const { signal, done } = interruptible();
+  const { signal, done } = interruptible(context);
   try {
     const ends = await diffEnds(source, options, context);
     const list = new ExtentList();

@@ -52,7 +52,13 @@ async function writeStream(
   });
   progress.end();
   const { lost, doubtful } = losses;
-  return { ...totals, lost: lost.ranges(), doubtful: doubtful.ranges(), sha256: undefined };
+  return {
+    ...totals,
+    lost: lost.ranges(),
+    doubtful: doubtful.ranges(),
+    sha256: undefined,
+    kept: 0,
+  };
 }
 
 /** What the operator chose that the report must tell. */
@@ -72,7 +78,7 @@ export async function exportDiff(
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
   const source = await openSource(options, context);
-  const { signal, done } = interruptible();
+  const { signal, done } = interruptible(context);
   try {
     checkReportFile(options, source);
     const ends = await diffEnds(source, options, context);

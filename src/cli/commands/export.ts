@@ -1,22 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { SalvageError, usageError } from '../../errors/salvage-error.ts';
-import type { Verify } from '../../export/copy-plans.ts';
-import {
-  type ExportContext,
-  type ExportOutcome,
-  exportToFile,
-  exportToStream,
-} from '../../export/export-image.ts';
-import { ReadLanes } from '../../export/read-lanes.ts';
-import { attachObjectMaps } from '../../image/attach-object-maps.ts';
-import { type Image, imageSpecText } from '../../image/image.ts';
-import { readImageJournal } from '../../image/image-journal.ts';
-import { buildLayer, type Layer } from '../../image/layer.ts';
-import { allocatedBytes, isStream, openDestination } from '../../io/destination.ts';
-import { deviceWriter, streamWriter } from '../../io/stream-writer.ts';
+import type { Image } from '../../image/image.ts';
+import { allocatedBytes, isStream } from '../../io/destination.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { exportWithHistory } from '../export-with-history.ts';
+import { type ExportOptions, exportLanes, exportOne, overridesOf } from '../image-export.ts';
 import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
@@ -24,32 +13,17 @@ import {
   addImageOptions,
   addSourceOptions,
   byteSize,
-  type CommonOptions,
   gather,
-  type ImageOptions,
-  type SourceOptions,
   wholeNumber,
 } from '../options.ts';
-import { recoveryReport, showExport } from '../render/recovery-report.ts';
+import { showExport } from '../render/recovery-report.ts';
 import { checkReportFile, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
-import { examine, openSource, type Source } from '../source.ts';
+import { examine, openSource } from '../source.ts';
 
-interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
+interface OneExportOptions extends ExportOptions {
   spec: string | undefined;
-  /** overrides what the metadata says, or what was guessed */
-  size?: number;
-  /** log2 of the object size */
-  order?: number;
   dest: string;
-  force?: boolean;
-  verify: Verify;
-  /** file for the report */
-  report?: string;
-  /** take the SHA-256 of the output */
-  digest?: boolean;
-  parent: boolean;
-  spaceCheck: boolean;
   /** 2: with all snapshots, as `rbd import` takes it */
   exportFormat: '1' | '2';
 }
@@ -67,66 +41,16 @@ function setOrder(image: Image, order: number): void {
   image.header = { ...image.header, order, stripeUnit: 2 ** order };
 }
 
-/** Objects that an image can take bytes from, its parents' included. */
-function objectBytes(layer: Layer): number {
-  const own = layer.objects.length * layer.geometry.objectSize;
-  const below = layer.parent?.layer === undefined ? 0 : objectBytes(layer.parent.layer);
-  return Math.min(layer.size, own + below);
-}
-
-const lanesOf = (source: Source, options: ExportOptions): ReadLanes =>
-  new ReadLanes(source.runner, source.lanes, source.locations, options.preferOsd);
-
-/** What the operator decided instead of the metadata; the report must say so. */
-function overridesOf(options: ExportOptions): Record<string, unknown> {
-  const { size, order, excludeOsd, preferOsd, verify, parent, unfinished } = options;
-  const all = { size, order, exclude_osd: excludeOsd, prefer_osd: preferOsd, unfinished };
-  const given = Object.entries(all).filter(([, value]) => value !== undefined);
-  return { ...Object.fromEntries(given), verify, ...(parent ? {} : { no_parent: true }) };
-}
-
-const workOf = ({ verify, digest }: ExportOptions) => ({ verify, digest: digest === true });
-
-async function writeImage(
-  work: ExportContext,
-  source: Source,
-  options: ExportOptions,
-  context: CommandContext,
-): Promise<ExportOutcome> {
-  const { dest } = options;
-  const { layer, signal } = work;
-  if (isStream(dest)) {
-    const writer =
-      dest === '-' ? streamWriter(context.streams.stdout, signal) : deviceWriter(dest, signal);
-    const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
-    await writer.close();
-    return outcome;
-  }
-  const destination = openDestination({
-    ...{ dest, size: layer.size, force: options.force === true },
-    sources: source.protectedPaths,
-    need: options.spaceCheck ? objectBytes(layer) : undefined,
-  });
-  try {
-    const outcome = await exportToFile(work, destination.target);
-    signal.throwIfAborted();
-    destination.commit();
-    return outcome;
-  } catch (error) {
-    destination.abandon();
-    throw error;
-  }
-}
-
 export async function exportImage(
-  options: ExportOptions,
+  options: OneExportOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  if (options.dest === '-' && context.json) {
+  const { dest } = options;
+  if (dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
   const source = await openSource(options, context);
-  const { signal, done } = interruptible();
+  const { signal, done } = interruptible(context);
   try {
     checkReportFile(options, source);
     const { image, snapshot } = selectImage(source, options);
@@ -134,48 +58,20 @@ export async function exportImage(
     if (options.order !== undefined) setOrder(image, options.order);
     if (options.exportFormat === '2') {
       const overrides = overridesOf(options);
-      return await exportWithHistory({
-        image,
-        snapshot,
-        source,
-        options,
-        overrides,
-        context,
-        signal,
-      });
+      const request = { image, snapshot, source, options, overrides, context, signal };
+      return await exportWithHistory(request);
     }
-    for (const guess of image.guesses) context.say(`guess: ${guess}`);
-    for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
-    const size = options.size === undefined ? {} : { size: options.size };
-    const layer = buildLayer(image, snapshot, { noParent: !options.parent, ...size });
-    const lanes = lanesOf(source, options);
-    await attachObjectMaps(layer, lanes);
-    const journal = await readImageJournal(layer, lanes);
-    if (journal !== undefined) image.problems.push(...journal.problems);
-    const started = Date.now();
-    const outcome = await writeImage(
-      { layer, lanes, journal, ...workOf(options), progress: context.progress, signal },
-      source,
-      options,
-      context,
-    );
-    const seconds = (Date.now() - started) / 1000;
-    const { dest } = options;
-    const result = recoveryReport({
-      source,
-      layer,
-      outcome,
-      seconds,
-      dest,
-      overrides: overridesOf(options),
-    });
+    const lanes = exportLanes(source, options, signal);
+    const { progress } = context;
+    const request = { source, lanes, image, snapshot, dest, options, context, progress, signal };
+    const result = await exportOne(request);
     if (context.json) printJson(context, result);
     writeReport(result, options);
     showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
     return result.complete ? EXIT.ok : EXIT.incomplete;
   } catch (error) {
     if (!signal.aborted || error instanceof SalvageError) throw error;
-    context.warn('interrupted: nothing was left behind');
+    context.warn('interrupted');
     return EXIT.interrupted;
   } finally {
     done();
@@ -200,6 +96,8 @@ export function registerExport({ program, run }: Registry): void {
     .option('--order <n>', 'log2 of the object size of a headless image', wholeNumber)
     .addOption(new Option('--object-size <bytes>', 'the same in bytes').argParser(orderOfSize))
     .option('--force', 'replace DEST if it exists')
+    .option('--map <file>', 'where to keep how far the export is (default: DEST.map)')
+    .option('--restart', 'begin anew, whatever an interrupted run has left')
     .option('--no-parent', "the image's own data alone: what its parent holds stays zero")
     .option(
       '--prefer-osd <name>',
@@ -226,7 +124,7 @@ export function registerExport({ program, run }: Registry): void {
     (
       first: string | undefined,
       second: string | undefined,
-      options: Omit<ExportOptions, 'spec' | 'dest'> & { objectSize?: number },
+      options: Omit<OneExportOptions, 'spec' | 'dest'> & { objectSize?: number },
     ) => {
       // With --id there is no spec: DEST is the only argument.
       const [spec, dest] = options.id === undefined ? [first, second] : [undefined, first];

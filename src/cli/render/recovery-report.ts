@@ -60,7 +60,7 @@ export function recoveryReport({
   dest,
   overrides,
 }: ReportRequest) {
-  const { lost, doubtful, objects, read, written } = outcome;
+  const { lost, doubtful, objects, read, written, kept } = outcome;
   const { image, snapshot } = layer;
   return {
     image: imageSpecText(image),
@@ -80,6 +80,8 @@ export function recoveryReport({
       objects,
       bytes_read: read,
       bytes_written: written,
+      /** done by an earlier run of the same export, and not read again */
+      bytes_kept: kept,
       seconds,
     },
     ...(dest === undefined ? {} : { dest }),

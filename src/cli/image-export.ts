@@ -1,0 +1,153 @@
+import type { Verify } from '../export/copy-plans.ts';
+import {
+  type ExportContext,
+  type ExportOutcome,
+  exportToFile,
+  exportToStream,
+} from '../export/export-image.ts';
+import { ReadLanes } from '../export/read-lanes.ts';
+import { attachObjectMaps } from '../image/attach-object-maps.ts';
+import { type Image, imageSpecText } from '../image/image.ts';
+import { readImageJournal } from '../image/image-journal.ts';
+import { buildLayer, type Layer } from '../image/layer.ts';
+import { isStream } from '../io/destination.ts';
+import type { Progress } from '../io/ports.ts';
+import { deviceWriter, streamWriter } from '../io/stream-writer.ts';
+import type { Snapshot } from '../rbd/snapshot.ts';
+import type { CommandContext } from './context.ts';
+import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
+import { bytesText } from './progress.ts';
+import { type RecoveryReport, recoveryReport } from './render/recovery-report.ts';
+import { openResumable } from './resume.ts';
+import type { Source } from './source.ts';
+
+/** How images are exported, whichever they are. */
+export interface ExportOptions extends CommonOptions, SourceOptions, ImageOptions {
+  /** overrides what the metadata says, or what was guessed */
+  size?: number;
+  /** log2 of the object size */
+  order?: number;
+  force?: boolean;
+  /** begin anew, whatever an earlier run has left */
+  restart?: boolean;
+  /** file for the state of the export */
+  map?: string;
+  verify: Verify;
+  /** file for the report */
+  report?: string;
+  /** take the SHA-256 of the output */
+  digest?: boolean;
+  parent: boolean;
+  spaceCheck: boolean;
+}
+
+export interface ImageExport {
+  source: Source;
+  lanes: ReadLanes;
+  image: Image;
+  snapshot: Snapshot | undefined;
+  dest: string;
+  options: ExportOptions;
+  context: CommandContext;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export const exportLanes = (
+  source: Source,
+  options: Pick<SourceOptions, 'preferOsd'>,
+  signal: AbortSignal,
+): ReadLanes =>
+  new ReadLanes(source.runner, source.lanes, source.locations, options.preferOsd, signal);
+
+/** Objects that an image can take bytes from, its parents' included. */
+export function objectBytes(layer: Layer): number {
+  const own = layer.objects.length * layer.geometry.objectSize;
+  const below = layer.parent?.layer === undefined ? 0 : objectBytes(layer.parent.layer);
+  return Math.min(layer.size, own + below);
+}
+
+/** What the operator decided instead of the metadata; the report must say so. */
+export function overridesOf(options: ExportOptions): Record<string, unknown> {
+  const { size, order, excludeOsd, preferOsd, verify, parent, unfinished } = options;
+  const all = { size, order, exclude_osd: excludeOsd, prefer_osd: preferOsd, unfinished };
+  const given = Object.entries(all).filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(given), verify, ...(parent ? {} : { no_parent: true }) };
+}
+
+/** An image as it is to be exported. */
+export function layerOf({ image, snapshot, options }: ImageExport): Layer {
+  const size = options.size === undefined ? {} : { size: options.size };
+  return buildLayer(image, snapshot, { noParent: !options.parent, ...size });
+}
+
+async function toStream(work: ExportContext, { dest, context }: ImageExport) {
+  const writer =
+    dest === '-'
+      ? streamWriter(context.streams.stdout, work.signal)
+      : deviceWriter(dest, work.signal);
+  const outcome = await exportToStream(work, (bytes) => writer.write(bytes));
+  await writer.close();
+  return outcome;
+}
+
+/** How far an export came that was cut short. */
+function sayHowFar({ context, dest }: ImageExport, done: number, size: number, map: string): void {
+  if (done === 0) return;
+  context.warn(
+    `${dest}: ${bytesText(done)} of ${bytesText(size)} are done and kept; the same command goes on (${map})`,
+  );
+}
+
+async function toFile(work: ExportContext, request: ImageExport): Promise<ExportOutcome> {
+  const { dest, options, source, context } = request;
+  const { layer, signal } = work;
+  const output = openResumable({
+    ...{ dest, map: options.map, layer, source },
+    force: options.force === true,
+    restart: options.restart === true,
+    unchecked: options.verify === 'none',
+    noParent: !options.parent,
+    need: options.spaceCheck ? objectBytes(layer) : undefined,
+  });
+  const { destination, checkpoint, map } = output;
+  if (checkpoint?.resumed) {
+    const kept = checkpoint.map.bytes('+');
+    context.say(`${dest}: going on, ${bytesText(kept)} are done already (${map})`);
+  }
+  try {
+    const outcome = await exportToFile(work, destination.target, checkpoint);
+    signal.throwIfAborted();
+    await output.commit();
+    return outcome;
+  } catch (error) {
+    await output.leave();
+    if (checkpoint !== undefined) {
+      sayHowFar(request, checkpoint.map.bytes('+'), layer.size, map!);
+    } else {
+      context.warn(`${dest} is written in part; with --map FILE an export can be gone on with`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Exports one image, or a snapshot of it.
+ * @throws USAGE when DEST is refused; DESTINATION when it cannot be written; the signal's reason
+ */
+export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
+  const { source, image, dest, options, context, lanes, progress, signal } = request;
+  for (const guess of image.guesses) context.say(`guess: ${guess}`);
+  for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
+  const layer = layerOf(request);
+  await attachObjectMaps(layer, lanes);
+  const journal = await readImageJournal(layer, lanes);
+  if (journal !== undefined) image.problems.push(...journal.problems);
+  const started = Date.now();
+  const { verify, digest } = options;
+  const work = { layer, lanes, journal, verify, digest: digest === true, progress, signal };
+  const outcome = isStream(dest) ? await toStream(work, request) : await toFile(work, request);
+  const seconds = (Date.now() - started) / 1000;
+  const overrides = overridesOf(options);
+  return recoveryReport({ source, layer, outcome, seconds, dest, overrides });
+}

@@ -1,0 +1,189 @@
+import { isDeepStrictEqual } from 'node:util';
+import { SalvageError, usageError } from '../errors/salvage-error.ts';
+import { Checkpoint } from '../export/checkpoint.ts';
+import { ImageMap } from '../export/image-map.ts';
+import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
+import { imageSpecText } from '../image/image.ts';
+import type { Layer } from '../image/layer.ts';
+import {
+  type Destination,
+  type DestinationRequest,
+  findOutput,
+  type OutputTrace,
+  openDestination,
+  refuseInSource,
+} from '../io/destination.ts';
+import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
+import type { Source } from './source.ts';
+
+/** What an output is made of: an earlier run is gone on with only where all of this is the same. */
+interface OutputIdentity {
+  image: string;
+  id: string;
+  pool: number;
+  cluster: string | null;
+  snapshot: string | null;
+  size: number;
+  object_size: number;
+  parent: boolean;
+  checked: boolean;
+}
+
+/** What a map file of ours says of itself, in its comment. */
+interface AboutOutput {
+  output: OutputIdentity;
+  /** the output that it belongs to; its time of change counts once it is finished */
+  file: OutputTrace;
+  finished: boolean;
+}
+
+export interface ResumableRequest {
+  /** a file or a block device */
+  dest: string;
+  /** where the map is kept, where that is not beside DEST */
+  map: string | undefined;
+  force: boolean;
+  /** begin anew, whatever an earlier run has left */
+  restart: boolean;
+  layer: Layer;
+  /** bytes are taken without checks */
+  unchecked: boolean;
+  noParent: boolean;
+  source: Source;
+  /** bytes that may be written at the most; undefined: do not check for space */
+  need: number | undefined;
+}
+
+/** A destination with the state that is kept of it. */
+export interface ResumableOutput {
+  destination: Destination;
+  /** undefined: no state is kept, as of a device without `--map` */
+  checkpoint: Checkpoint | undefined;
+  /** path of the map file */
+  map: string | undefined;
+  /** gives the output its name, once its state says that it is finished @throws DESTINATION */
+  commit(): Promise<void>;
+  /** lets go of it unfinished; what is done is kept, nothing is left behind where nothing is done */
+  leave(): Promise<void>;
+}
+
+function identityOf({ layer, unchecked, noParent }: ResumableRequest): OutputIdentity {
+  const { image, snapshot } = layer;
+  return {
+    image: imageSpecText(image),
+    id: image.id,
+    pool: image.pool,
+    cluster: image.cluster.fsid ?? null,
+    snapshot: snapshot === undefined ? null : String(snapshot.id),
+    size: layer.size,
+    object_size: layer.geometry.objectSize,
+    parent: !noParent,
+    checked: !unchecked,
+  };
+}
+
+const isOurs = (about: unknown): about is AboutOutput =>
+  typeof about === 'object' && about !== null && 'output' in about && 'file' in about;
+
+/** The state that an earlier run has kept. @throws USAGE when something else lies in its place */
+function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
+  const text = readTextFile(file);
+  if (text === undefined) return undefined;
+  if (!isMapOfOurs(text)) {
+    throw usageError(`${file} is in the way: it is no map of an export; name another with --map`);
+  }
+  try {
+    const { map, about } = parseMapFile(text);
+    return isOurs(about) ? { map, about } : undefined;
+  } catch (error) {
+    // A state that cannot be read is one that is not known: everything is done again.
+    if (error instanceof SalvageError && error.code === 'CORRUPT') return undefined;
+    throw error;
+  }
+}
+
+const sameFile = (a: OutputTrace, b: OutputTrace): boolean =>
+  a.inode === b.inode && a.size === b.size && a.device === b.device;
+
+type Known = ReturnType<typeof readMap>;
+
+/** What of an earlier run can be gone on with. */
+function keepOf(request: ResumableRequest, known: Known): DestinationRequest['keep'] {
+  if (known === undefined || request.restart || known.map.size !== request.layer.size)
+    return undefined;
+  const { output, file, finished: wasFinished } = known.about;
+  if (!isDeepStrictEqual(output, identityOf(request))) return undefined;
+  const { finished, partial, device } = findOutput(request.dest);
+  if (device !== undefined) return sameFile(device, file) ? 'device' : undefined;
+  if (partial !== undefined) return sameFile(partial, file) ? 'partial' : undefined;
+  const untouched =
+    finished !== undefined && sameFile(finished, file) && finished.mtimeMs === file.mtimeMs;
+  const incomplete = known.map.bytes('+') < known.map.size;
+  return wasFinished && untouched && incomplete ? 'finished' : undefined;
+}
+
+/** The map's place: a device has none beside it that would outlive a reboot. */
+function mapPathOf({ dest, map }: ResumableRequest): string | undefined {
+  return map ?? (findOutput(dest).device === undefined ? `${dest}.map` : undefined);
+}
+
+/**
+ * Opens DEST, and goes on with what an earlier run of the same export has left of it.
+ * @throws USAGE when it is refused; DESTINATION when it cannot be written
+ */
+export function openResumable(request: ResumableRequest): ResumableOutput {
+  const { dest, force, layer, source } = request;
+  const map = mapPathOf(request);
+  if (map !== undefined) refuseInSource(map, source.protectedPaths);
+  const known = map === undefined ? undefined : readMap(map);
+  const keep = keepOf(request, known);
+  const state = keep === undefined ? new ImageMap(layer.size) : known!.map;
+  const destination = openDestination({
+    ...{ dest, force, size: layer.size, sources: source.protectedPaths },
+    need: request.need && Math.min(request.need, layer.size - state.bytes('+')),
+    ...(keep === undefined ? {} : { keep }),
+  });
+  if (map === undefined) {
+    return {
+      ...{ destination, map, checkpoint: undefined },
+      commit: async () => destination.commit(),
+      leave: async () => destination.abandon(),
+    };
+  }
+  const textOf = (finished: boolean) => {
+    const about: AboutOutput = { output: identityOf(request), file: destination.trace(), finished };
+    return formatMapFile(state, about);
+  };
+  const checkpoint = new Checkpoint({
+    map: state,
+    store: {
+      save: async () => {
+        const text = textOf(false);
+        await destination.sync();
+        await replaceTextFile(map, text);
+      },
+    },
+    trusted: !source.unfinished,
+    resumed: keep !== undefined,
+  });
+  return {
+    ...{ destination, map, checkpoint },
+    commit: async () => {
+      await replaceTextFile(map, textOf(true));
+      destination.commit();
+    },
+    leave: async () => {
+      if (state.bytes('+') === 0 && keep === undefined) {
+        destination.abandon();
+        removeTextFile(map);
+        return;
+      }
+      try {
+        // What is known to be done by now; where it cannot be kept, what was known before.
+        await checkpoint.finish().catch(() => {});
+      } finally {
+        destination.release();
+      }
+    },
+  };
+}
