@@ -6,6 +6,7 @@ import type { Source } from './source.ts';
 
 interface ReportOptions {
   report?: string;
+  map?: string;
   dest: string;
 }
 
@@ -16,15 +17,20 @@ function reportFile({ report, dest }: ReportOptions): string | undefined {
 }
 
 /**
- * Before the work begins: a report never goes into a source, nor where the image itself goes. Beside
- * DEST it is as safe as DEST.
+ * Before the work begins: a report never goes into a source, and every file of an export has a
+ * place of its own. Beside DEST a report is as safe as DEST.
  * @throws USAGE, DESTINATION
  */
-export function checkReportFile({ report, dest }: ReportOptions, source: Source): void {
-  if (report === undefined) return;
-  refuseInSource(report, source.protectedPaths);
-  if (realPath(report) !== realPath(dest)) return;
-  throw usageError(`--report and DEST are the same file: ${report}`);
+export function checkReportFile(options: ReportOptions, source: Source): void {
+  const { report, map, dest } = options;
+  if (report !== undefined) refuseInSource(report, source.protectedPaths);
+  const named = Object.entries({ '--report': report, '--map': map, DEST: dest }).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  for (const [i, [name, file]] of named.entries()) {
+    const same = named.slice(i + 1).find(([, other]) => realPath(other) === realPath(file));
+    if (same !== undefined) throw usageError(`${name} and ${same[0]} are the same file: ${file}`);
+  }
 }
 
 /** @throws DESTINATION */

@@ -94,10 +94,17 @@ function deviceTrace(device: string): OutputTrace {
   }
 }
 
-/** Looks at DEST without touching it. @throws DESTINATION */
+function refuseDirectory(dest: string, found: Stats | undefined): void {
+  if (found?.isDirectory() || dest.endsWith('/')) {
+    throw usageError(`${dest} is a directory: name the file to write`);
+  }
+}
+
+/** Looks at DEST without touching it. @throws USAGE when it is a directory; DESTINATION */
 export function findOutput(dest: string): FoundOutput {
   const real = realDestination(dest);
   const found = stat(real);
+  refuseDirectory(dest, found);
   return {
     finished: traceOf(found),
     partial: traceOf(lstat(real + PARTIAL)),
@@ -204,9 +211,7 @@ export function openDestination(request: DestinationRequest): Destination {
   const real = realDestination(dest);
   const found = stat(real);
   refuseSources(real, dest, found, request.sources);
-  if (found?.isDirectory() || dest.endsWith('/')) {
-    throw usageError(`${dest} is a directory: name the file to write`);
-  }
+  refuseDirectory(dest, found);
   const there = found ?? lstat(real);
   if (there !== undefined && !force && request.keep !== 'finished') {
     throw usageError(`${dest} exists; with --force the image replaces it (${kindOf(there)})`);

@@ -37,8 +37,8 @@ describe('DEST of export', () => {
   const exportTo = (dest: string, ...more: string[]) =>
     salvage(['export', SPEC, dest, '--catalog', catalog, ...more]);
 
-  /** What lies beside DEST, but for the report of an export. */
-  const there = () => readdirSync(directory).filter((name) => !name.endsWith('.report.json'));
+  /** What lies beside DEST, but for the report and the map of an export. */
+  const there = () => readdirSync(directory).filter((name) => !/\.(report\.json|map)$/.test(name));
 
   const refused = async (dest: string, says: RegExp, ...more: string[]) => {
     const outcome = await exportTo(dest, ...more);

@@ -39,7 +39,7 @@ const exporting = (dest: string, ...more: string[]) => [
 ];
 
 /** What lies beside DEST, but for the report of an export. */
-const there = () => readdirSync(directory).filter((name) => !name.endsWith('.report.json'));
+const there = () => readdirSync(directory).filter((name) => !/\.(report\.json|map)$/.test(name));
 
 describe('standard output', () => {
   it('gets the image and nothing else through a pipe', async () => {
