@@ -18,7 +18,7 @@ import type { CommandContext } from './context.ts';
 import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
 import { bytesText } from './progress.ts';
 import { type RecoveryReport, recoveryReport } from './render/recovery-report.ts';
-import { openResumable } from './resume.ts';
+import { isDone, openResumable, type ResumableRequest } from './resume.ts';
 import type { Source } from './source.ts';
 
 /** How images are exported, whichever they are. */
@@ -51,6 +51,8 @@ export interface ImageExport {
   context: CommandContext;
   progress: Progress;
   signal: AbortSignal;
+  /** what an earlier run has finished is left as it is, instead of being refused */
+  skipDone?: boolean;
 }
 
 export const exportLanes = (
@@ -99,17 +101,19 @@ function sayHowFar({ context, dest }: ImageExport, done: number, size: number, m
   );
 }
 
+const outputOf = ({ dest, options, source }: ImageExport, layer: Layer): ResumableRequest => ({
+  ...{ dest, map: options.map, layer, source },
+  force: options.force === true,
+  restart: options.restart === true,
+  unchecked: options.verify === 'none',
+  noParent: !options.parent,
+  need: options.spaceCheck ? objectBytes(layer) : undefined,
+});
+
 async function toFile(work: ExportContext, request: ImageExport): Promise<ExportOutcome> {
-  const { dest, options, source, context } = request;
+  const { dest, context } = request;
   const { layer, signal } = work;
-  const output = openResumable({
-    ...{ dest, map: options.map, layer, source },
-    force: options.force === true,
-    restart: options.restart === true,
-    unchecked: options.verify === 'none',
-    noParent: !options.parent,
-    need: options.spaceCheck ? objectBytes(layer) : undefined,
-  });
+  const output = openResumable(outputOf(request, layer));
   const { destination, checkpoint, map } = output;
   if (checkpoint?.resumed) {
     const kept = checkpoint.map.bytes('+');
@@ -131,6 +135,20 @@ async function toFile(work: ExportContext, request: ImageExport): Promise<Export
   }
 }
 
+const nothingToDo = (size: number): ExportOutcome => ({
+  ...{ read: 0, written: 0, objects: 0, lost: [], doubtful: [], sha256: undefined, kept: size },
+});
+
+async function write(work: ExportContext, request: ImageExport): Promise<ExportOutcome> {
+  if (isStream(request.dest)) return toStream(work, request);
+  const { layer, progress } = work;
+  if (request.skipDone === true && isDone(outputOf(request, layer))) {
+    progress.advance(layer.size);
+    return nothingToDo(layer.size);
+  }
+  return toFile(work, request);
+}
+
 /**
  * Exports one image, or a snapshot of it.
  * @throws USAGE when DEST is refused; DESTINATION when it cannot be written; the signal's reason
@@ -146,7 +164,7 @@ export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
   const started = Date.now();
   const { verify, digest } = options;
   const work = { layer, lanes, journal, verify, digest: digest === true, progress, signal };
-  const outcome = isStream(dest) ? await toStream(work, request) : await toFile(work, request);
+  const outcome = await write(work, request);
   const seconds = (Date.now() - started) / 1000;
   const overrides = overridesOf(options);
   return recoveryReport({ source, layer, outcome, seconds, dest, overrides });

@@ -105,7 +105,25 @@ function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
 const sameFile = (a: OutputTrace, b: OutputTrace): boolean =>
   a.inode === b.inode && a.size === b.size && a.device === b.device;
 
+/** Is a finished output as it was when its map was written? */
+const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean =>
+  found !== undefined && sameFile(found, file) && found.mtimeMs === file.mtimeMs;
+
 type Known = ReturnType<typeof readMap>;
+
+/** Did an earlier run finish this very export, with nothing lost or doubtful, and has nobody touched it since? */
+export function isDone(request: ResumableRequest): boolean {
+  const file = mapPathOf(request);
+  const known = file === undefined || request.restart ? undefined : readMap(file);
+  if (known === undefined || !isDeepStrictEqual(known.about.output, identityOf(request)))
+    return false;
+  const { finished } = findOutput(request.dest);
+  return (
+    known.about.finished &&
+    known.map.bytes('+') === request.layer.size &&
+    isUntouched(finished, known.about.file)
+  );
+}
 
 /** What of an earlier run can be gone on with. */
 function keepOf(request: ResumableRequest, known: Known): DestinationRequest['keep'] {
@@ -116,10 +134,8 @@ function keepOf(request: ResumableRequest, known: Known): DestinationRequest['ke
   const { finished, partial, device } = findOutput(request.dest);
   if (device !== undefined) return sameFile(device, file) ? 'device' : undefined;
   if (partial !== undefined) return sameFile(partial, file) ? 'partial' : undefined;
-  const untouched =
-    finished !== undefined && sameFile(finished, file) && finished.mtimeMs === file.mtimeMs;
   const incomplete = known.map.bytes('+') < known.map.size;
-  return wasFinished && untouched && incomplete ? 'finished' : undefined;
+  return wasFinished && isUntouched(finished, file) && incomplete ? 'finished' : undefined;
 }
 
 /** The map's place: a device has none beside it that would outlive a reboot. */

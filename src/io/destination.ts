@@ -7,6 +7,7 @@ import {
   fsyncSync,
   ftruncateSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readFileSync,
   realpathSync,
@@ -19,6 +20,7 @@ import {
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { destinationError, usageError } from '../errors/salvage-error.ts';
+import { sysBlockPath } from './device-lanes.ts';
 import { destinationFailure, type ImageTarget, openSink } from './image-sink.ts';
 import { EWOULDBLOCK, native } from './native.ts';
 
@@ -74,8 +76,7 @@ function deviceTrace(device: string): OutputTrace {
   const { rdev } = statSync(device);
   const fd = openSync(device, constants.O_RDONLY);
   try {
-    // makedev(3): 8 bits of the minor number, 12 of the major, 12 more of the minor
-    const sys = `/sys/dev/block/${(rdev >> 8) & 0xfff}:${(rdev & 0xff) | ((rdev >> 12) & 0xfff00)}`;
+    const sys = sysBlockPath(rdev);
     const known = DEVICE_NAMES.map((name) => {
       try {
         return readFileSync(path.join(sys, name), 'utf8').trim();
@@ -379,6 +380,29 @@ const deviceDestination = (fd: number, device: string): Destination => ({
   },
   abandon: () => closeSync(fd),
 });
+
+/** Bytes that a new file beside `dest` may take. @throws DESTINATION */
+export function freeBytes(dest: string): number {
+  let directory = dest;
+  while (stat(directory)?.isDirectory() !== true && directory !== path.dirname(directory)) {
+    directory = path.dirname(directory);
+  }
+  try {
+    const { bavail, bsize } = statfsSync(directory);
+    return bavail * bsize;
+  } catch (error) {
+    throw destinationFailure(error, 'write to', directory);
+  }
+}
+
+/** Makes a directory for images, with those above it. @throws DESTINATION */
+export function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    throw destinationFailure(error, 'make', directory);
+  }
+}
 
 /** Bytes that a finished file takes on disk, undefined for a device. */
 export function allocatedBytes(file: string): number | undefined {

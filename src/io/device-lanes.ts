@@ -7,9 +7,12 @@ import { asSourceError } from './source-errors.ts';
 const major = (dev: number): number => ((dev >> 8) & 0xfff) | (Math.floor(dev / 2 ** 32) & ~0xfff);
 const minor = (dev: number): number => (dev & 0xff) | ((dev >>> 12) & 0xfff00);
 
+/** What the kernel says of a block device. */
+export const sysBlockPath = (dev: number): string => `/sys/dev/block/${major(dev)}:${minor(dev)}`;
+
 /** A spinning disk has one arm: a second reader only moves it about. */
 function isRotational(dev: number): boolean {
-  const base = `/sys/dev/block/${major(dev)}:${minor(dev)}`;
+  const base = sysBlockPath(dev);
   for (const queue of [`${base}/queue/rotational`, `${base}/../queue/rotational`]) {
     try {
       return readFileSync(queue, 'latin1').trim() === '1';

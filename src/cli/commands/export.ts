@@ -2,8 +2,9 @@ import { InvalidArgumentError, Option } from 'commander';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { SalvageError, usageError } from '../../errors/salvage-error.ts';
 import type { Image } from '../../image/image.ts';
-import { allocatedBytes, isStream } from '../../io/destination.ts';
+import { allocatedBytes, isStream, refuseInSource } from '../../io/destination.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { exportMany } from '../export-many.ts';
 import { exportWithHistory } from '../export-with-history.ts';
 import { type ExportOptions, exportLanes, exportOne, overridesOf } from '../image-export.ts';
 import { interruptible } from '../interruptible.ts';
@@ -19,11 +20,16 @@ import {
 import { showExport } from '../render/recovery-report.ts';
 import { checkReportFile, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
-import { examine, openSource } from '../source.ts';
+import { isGlob, selectMany } from '../select-many.ts';
+import { examine, openSource, type Source } from '../source.ts';
 
-interface OneExportOptions extends ExportOptions {
-  spec: string | undefined;
+interface ExportCommandOptions extends ExportOptions {
+  /** what is to be exported, as it was given: one spec, several, or patterns */
+  specs: string[];
+  /** a file, a device or -; with several images a directory */
   dest: string;
+  /** every image there is */
+  all?: boolean;
   /** 2: with all snapshots, as `rbd import` takes it */
   exportFormat: '1' | '2';
 }
@@ -41,34 +47,81 @@ function setOrder(image: Image, order: number): void {
   image.header = { ...image.header, order, stripeUnit: 2 ** order };
 }
 
-export async function exportImage(
-  options: OneExportOptions,
+/** Options that make sense for one image only. @throws USAGE */
+function refuseForMany({ id, size, order, report, map, exportFormat }: ExportCommandOptions): void {
+  const single = { '--id': id, '--size': size, '--order': order, '--report': report, '--map': map };
+  const given = Object.entries(single).find(([, value]) => value !== undefined);
+  if (given !== undefined) throw usageError(`${given[0]} is for one image, not for several`);
+  if (exportFormat === '2') throw usageError('--export-format 2 is for one image, not for several');
+}
+
+/** Several images into a directory: by --all, by more than one spec, or by a pattern. */
+async function exportSeveral(
+  options: ExportCommandOptions,
+  source: Source,
   context: CommandContext,
+  signal: AbortSignal,
+): Promise<ExitCode> {
+  const { dest: directory, specs, all } = options;
+  refuseForMany(options);
+  refuseInSource(directory, source.protectedPaths);
+  const images = selectMany(source, all ? undefined : specs, { ...options, spec: undefined });
+  await examine(
+    source,
+    images.map(({ image }) => image),
+  );
+  return exportMany({ source, images, directory, options, context, signal });
+}
+
+async function exportSingle(
+  options: ExportCommandOptions,
+  source: Source,
+  context: CommandContext,
+  signal: AbortSignal,
 ): Promise<ExitCode> {
   const { dest } = options;
-  if (dest === '-' && context.json) {
+  checkReportFile(options, source);
+  const { image, snapshot } = selectImage(source, { ...options, spec: options.specs[0] });
+  await examine(source, [image]);
+  if (options.order !== undefined) setOrder(image, options.order);
+  if (options.exportFormat === '2') {
+    const overrides = overridesOf(options);
+    return exportWithHistory({ image, snapshot, source, options, overrides, context, signal });
+  }
+  const lanes = exportLanes(source, options, signal);
+  const { progress } = context;
+  const request = { source, lanes, image, snapshot, dest, options, context, progress, signal };
+  const result = await exportOne(request);
+  if (context.json) printJson(context, result);
+  writeReport(result, options);
+  showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
+  return result.complete ? EXIT.ok : EXIT.incomplete;
+}
+
+/** A pattern that is not an image's own name. */
+function isPattern(source: Source, [spec]: readonly string[], options: ExportOptions): boolean {
+  if (spec === undefined || !isGlob(spec)) return false;
+  try {
+    selectImage(source, { ...options, spec });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+export async function exportImages(
+  options: ExportCommandOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
+  if (options.dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
   const source = await openSource(options, context);
   const { signal, done } = interruptible(context);
   try {
-    checkReportFile(options, source);
-    const { image, snapshot } = selectImage(source, options);
-    await examine(source, [image]);
-    if (options.order !== undefined) setOrder(image, options.order);
-    if (options.exportFormat === '2') {
-      const overrides = overridesOf(options);
-      const request = { image, snapshot, source, options, overrides, context, signal };
-      return await exportWithHistory(request);
-    }
-    const lanes = exportLanes(source, options, signal);
-    const { progress } = context;
-    const request = { source, lanes, image, snapshot, dest, options, context, progress, signal };
-    const result = await exportOne(request);
-    if (context.json) printJson(context, result);
-    writeReport(result, options);
-    showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
-    return result.complete ? EXIT.ok : EXIT.incomplete;
+    const { all, specs } = options;
+    const several = all === true || specs.length > 1 || isPattern(source, specs, options);
+    return await (several ? exportSeveral : exportSingle)(options, source, context, signal);
   } catch (error) {
     if (!signal.aborted || error instanceof SalvageError) throw error;
     context.warn('interrupted');
@@ -82,12 +135,20 @@ export async function exportImage(
 export function registerExport({ program, run }: Registry): void {
   const command = program
     .command('export')
-    .description('write an image, or one of its snapshots, to a sparse raw file')
+    .description('write images or snapshots to sparse raw files')
     .usage(
-      '[options] <image-spec> <dest>\n       rbd-salvage export --pool P --id ID [options] <dest>',
+      [
+        '[options] <image-spec> <dest>',
+        'rbd-salvage export --pool P --id ID [options] <dest>',
+        'rbd-salvage export [options] <image-spec or pattern>... <directory>',
+        'rbd-salvage export --all [options] <directory>',
+      ].join('\n       '),
     )
-    .argument('[image-spec]', '[POOL/[NAMESPACE/]]IMAGE[@SNAP]; not with --id')
-    .argument('[dest]', 'a file, a block device, or - for standard output')
+    .argument(
+      '[image-spec-and-dest...]',
+      '[POOL/[NAMESPACE/]]IMAGE[@SNAP], or a pattern of such; then a file, a block device or - for standard output, and for several images a directory',
+    )
+    .option('--all', 'every image, also those in the trash and those found by their objects alone')
     .option(
       '--size <bytes>',
       'the size to write, where the one known or guessed is wrong',
@@ -122,21 +183,22 @@ export function registerExport({ program, run }: Registry): void {
     );
   addCommonOptions(addSourceOptions(addImageOptions(command))).action(
     (
-      first: string | undefined,
-      second: string | undefined,
-      options: Omit<OneExportOptions, 'spec' | 'dest'> & { objectSize?: number },
+      args: string[],
+      options: Omit<ExportCommandOptions, 'specs' | 'dest'> & { objectSize?: number },
     ) => {
-      // With --id there is no spec: DEST is the only argument.
-      const [spec, dest] = options.id === undefined ? [first, second] : [undefined, first];
-      const extra = options.id !== undefined && second !== undefined;
-      if (dest === undefined || extra) {
-        throw usageError('export takes an image spec and DEST, or with --id DEST alone');
+      const dest = args.at(-1);
+      const specs = args.slice(0, -1);
+      // With --id or --all there is no spec: DEST is the only argument.
+      const nameless = options.id !== undefined || options.all === true;
+      if (dest === undefined || nameless !== (specs.length === 0)) {
+        throw usageError(
+          'export takes image specs and DEST, or with --id or --all DEST (a directory) alone',
+        );
       }
       const order = options.order ?? options.objectSize;
-      return run(exportImage, {
+      return run(exportImages, {
         ...options,
-        spec,
-        dest,
+        ...{ specs, dest },
         ...(order === undefined ? {} : { order }),
       });
     },
