@@ -7,6 +7,7 @@ import { imageSpecText, snapshotName } from '../image/image.ts';
 import { makeDirectory } from '../io/destination.ts';
 import type { Progress } from '../io/ports.ts';
 import { type CommandContext, printJson } from './context.ts';
+import { dryRun } from './dry-run.ts';
 import {
   type ExportOptions,
   exportLanes,
@@ -119,8 +120,9 @@ function show(results: readonly ManyResult[], { streams, json, say }: CommandCon
  */
 export async function exportMany(request: ManyRequest): Promise<ExitCode> {
   const { images, context, signal } = request;
-  makeDirectory(request.directory);
   const requests = requestsOf(request);
+  if (request.options.dryRun) return dryRun(requests, request.directory);
+  makeDirectory(request.directory);
   const progress = shared(context.progress, requests);
   const results: ManyResult[] = [];
   const waiting = requests.entries();

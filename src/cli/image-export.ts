@@ -39,6 +39,8 @@ export interface ExportOptions extends CommonOptions, SourceOptions, ImageOption
   digest?: boolean;
   parent: boolean;
   spaceCheck: boolean;
+  /** say what would be done, and write nothing */
+  dryRun?: boolean;
 }
 
 export interface ImageExport {

@@ -11,6 +11,7 @@ import { copyRanges } from './copy-range.ts';
 import { allInFlight } from './in-flight.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
 import { type ImageRange, type Losses, planRanges } from './plan.ts';
+import { PlannedReads } from './planned-reads.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export interface ExportContext {
@@ -88,6 +89,7 @@ class Exporter {
   readonly #checkpoint: Checkpoint | undefined;
   readonly #losses = noLosses();
   readonly #totals: CopyTotals = { read: 0, written: 0, objects: 0 };
+  readonly #reads = new PlannedReads();
 
   constructor(context: ExportContext, checkpoint?: Checkpoint) {
     this.#context = context;
@@ -118,9 +120,17 @@ class Exporter {
     if (read) return this.ranges([{ offset, length }], { kind: 'none' });
     const { layer, lanes, progress } = this.#context;
     const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
-    for (const plan of plans) noteUnreachable(plan, lanes, this.#losses);
+    for (const plan of plans) {
+      noteUnreachable(plan, lanes, this.#losses);
+      this.#reads.add(plan, lanes);
+    }
     this.#totals.objects += plans.length;
     progress.advance(length);
+  }
+
+  /** What `check` without reading found that there is to read. */
+  get reads(): PlannedReads {
+    return this.#reads;
   }
 
   outcome({ sha256, kept = 0 }: { sha256?: string; kept?: number } = {}): ExportOutcome {
@@ -235,6 +245,18 @@ export async function exportToStream(
  * @param read read every byte and check it; otherwise attributes and placement alone must do
  */
 export async function checkImage(context: ExportContext, read: boolean): Promise<ExportOutcome> {
+  return (await goThrough(context, read)).outcome();
+}
+
+/** What an export would have to read, and what it would find lost or doubtful without reading. */
+export async function estimateExport(
+  context: ExportContext,
+): Promise<{ outcome: ExportOutcome; reads: PlannedReads }> {
+  const exporter = await goThrough(context, false);
+  return { outcome: exporter.outcome(), reads: exporter.reads };
+}
+
+async function goThrough(context: ExportContext, read: boolean): Promise<Exporter> {
   const { layer, progress, signal } = context;
   const exporter = new Exporter(context);
   progress.begin('check', 'bytes', layer.size);
@@ -243,5 +265,5 @@ export async function checkImage(context: ExportContext, read: boolean): Promise
     await exporter.check(offset, length, read);
   }
   progress.end();
-  return exporter.outcome();
+  return exporter;
 }

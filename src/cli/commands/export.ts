@@ -4,6 +4,7 @@ import { SalvageError, usageError } from '../../errors/salvage-error.ts';
 import type { Image } from '../../image/image.ts';
 import { allocatedBytes, isStream, refuseInSource } from '../../io/destination.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { dryRun } from '../dry-run.ts';
 import { exportMany } from '../export-many.ts';
 import { exportWithHistory } from '../export-with-history.ts';
 import { type ExportOptions, exportLanes, exportOne, overridesOf } from '../image-export.ts';
@@ -91,6 +92,7 @@ async function exportSingle(
   const lanes = exportLanes(source, options, signal);
   const { progress } = context;
   const request = { source, lanes, image, snapshot, dest, options, context, progress, signal };
+  if (options.dryRun) return dryRun([request], dest);
   const result = await exportOne(request);
   if (context.json) printJson(context, result);
   writeReport(result, options);
@@ -156,6 +158,7 @@ export function registerExport({ program, run }: Registry): void {
     )
     .option('--order <n>', 'log2 of the object size of a headless image', wholeNumber)
     .addOption(new Option('--object-size <bytes>', 'the same in bytes').argParser(orderOfSize))
+    .option('-n, --dry-run', 'say what would be read and written, and what is lost; write nothing')
     .option('--force', 'replace DEST if it exists')
     .option('--map <file>', 'where to keep how far the export is (default: DEST.map)')
     .option('--restart', 'begin anew, whatever an interrupted run has left')
