@@ -1,3 +1,4 @@
+import path from 'node:path';
 import fastGlob from 'fast-glob';
 import { osdKey } from '../catalog/osd-records.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
@@ -25,7 +26,8 @@ export function findOsds(patterns: readonly string[]): FoundOsds {
   for (const pattern of patterns) {
     const matches = expand(pattern);
     if (matches.length === 0) found.problems.push({ path: pattern, reason: 'matches nothing' });
-    paths.push(...matches);
+    // A catalog outlives the working directory that it was made in.
+    paths.push(...matches.map((match) => path.resolve(match)));
   }
   // All at once: the devices of one BlueStore OSD may come from several paths.
   const { osds, problems } = detectAll(paths);

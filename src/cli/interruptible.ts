@@ -1,4 +1,5 @@
 import { EXIT } from '../errors/exit-codes.ts';
+import { exitAtOnce } from '../io/native.ts';
 import type { CommandContext } from './context.ts';
 
 /** A closed terminal (SIGHUP) is a Ctrl-C like any other: the session of a rescue breaks easily. */
@@ -11,7 +12,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export function interruptible(context: CommandContext): { signal: AbortSignal; done: () => void } {
   const controller = new AbortController();
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(EXIT.interrupted);
+    if (controller.signal.aborted) exitAtOnce(EXIT.interrupted);
     context.say('interrupted: finishing what is in flight; once more to stop at once');
     controller.abort();
   };

@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { errorText, SalvageError } from '../errors/salvage-error.ts';
+import { exitAtOnce } from '../io/native.ts';
+import { hasStuckThreads } from '../workers/pool.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerChildren } from './commands/children.ts';
 import { registerDiff } from './commands/diff.ts';
@@ -113,12 +115,15 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     explain(error, streams);
-    return statusOf(error);
+    status = statusOf(error);
+    return status;
   } finally {
     // A bar left running would keep the process alive.
     for (const { progress } of contexts) progress.end();
     for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
     for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
+    // Node would wait for them, and a disk that hangs may never let go.
+    if (hasStuckThreads()) exitAtOnce(closed ? EXIT.failed : status);
   }
   return closed ? EXIT.failed : status;
 }

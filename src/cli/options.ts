@@ -20,6 +20,8 @@ export interface SourceOptions {
   excludeOsd?: string[];
   preferOsd?: string[];
   jobs?: number;
+  /** seconds that a disk may take for one read */
+  readTimeout?: number;
 }
 
 /** Names an image without a spec. */
@@ -71,7 +73,12 @@ export const addOsdOption = (command: Command): Command =>
       "a FileStore OSD's journal that is not in its directory; may be repeated",
       gather,
     )
-    .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber);
+    .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber)
+    .option(
+      '--read-timeout <seconds>',
+      'give up a read that a disk has not answered for so long (default: 90)',
+      wholeNumber,
+    );
 
 export const addSourceOptions = (command: Command): Command =>
   addOsdOption(command)

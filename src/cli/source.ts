@@ -39,15 +39,20 @@ export interface Source {
   close(): Promise<void>;
 }
 
-export function threadsFor(lanes: DeviceLanes, paths: readonly string[]): number {
+/** Threads enough for all readers of the devices that hold some OSDs. */
+export function poolFor(
+  { readTimeout }: Pick<SourceOptions, 'readTimeout'>,
+  lanes: DeviceLanes,
+  locations: readonly OsdLocation[],
+): TaskRunner {
   const byDevice = new Map<string, number>();
-  for (const path of paths) {
-    if (statOrUndefined(path) === undefined) continue;
-    const { device, readers } = lanes.of(path);
+  for (const { dataPath } of locations) {
+    if (statOrUndefined(dataPath) === undefined) continue;
+    const { device, readers } = lanes.of(dataPath);
     byDevice.set(device, readers);
   }
   const wanted = [...byDevice.values()].reduce((sum, readers) => sum + readers, 0);
-  return Math.min(MAX_THREADS, Math.max(1, wanted));
+  return startPool(Math.min(MAX_THREADS, Math.max(1, wanted)), readTimeout);
 }
 
 /** Tells of what `--osd` brought that cannot be used. @returns how many such things there were */
@@ -77,11 +82,10 @@ export function requireOsds(
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
   const { osds } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
-  const runner = startPool(
-    threadsFor(
-      lanes,
-      osds.map((osd) => osd.location.dataPath),
-    ),
+  const runner = poolFor(
+    options,
+    lanes,
+    osds.map(({ location }) => location),
   );
   const catalog = new Catalog(memoryStorage());
   try {
@@ -234,12 +238,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
     locations,
     get runner() {
       // Commands that read no object need no threads.
-      runner ??= startPool(
-        threadsFor(
-          opened.lanes,
-          [...locations.values()].map((l) => l.dataPath),
-        ),
-      );
+      runner ??= poolFor(options, opened.lanes, [...locations.values()]);
       return runner;
     },
     close: async () => {

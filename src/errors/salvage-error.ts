@@ -23,6 +23,8 @@ export interface SalvageErrorData {
   offset?: number;
   structure?: string;
   errno?: string;
+  /** number of the device that did not answer, as `stat` gives it */
+  device?: number;
   expected?: string | number;
   found?: string | number;
   hint?: string;

@@ -111,11 +111,20 @@ async function runRound(
       const jobs = batch.map((attempt) => attempt.job(verify, lanes));
       const results = await lanes.copy(osd, jobs, target, bytes);
       const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
+      noteFaults(outcomes, osd, lanes);
       noteCopied(outcomes, losses);
       return outcomes;
     }),
   );
   return (await allInFlight(tasks)).flat();
+}
+
+/** Objects that a disk could not give; where shards of several disks make one, nobody knows whose fault it was. */
+function noteFaults(outcomes: readonly Outcome[], osd: CatalogOsd, lanes: ReadLanes): void {
+  for (const { attempt, result } of outcomes) {
+    const whole = attempt.plan.erasure === undefined;
+    if (whole && !result.ok && result.failure === 'unreadable') lanes.noteFault(osd);
+  }
 }
 
 /** Tells of what is done for good, while others of the round are still being read. */

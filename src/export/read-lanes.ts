@@ -1,12 +1,14 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
-import { isSourceFault } from '../errors/salvage-error.ts';
+import { isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/resolve-objects.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
+import { DeviceHealth } from './device-health.ts';
+import { isNoAnswer, tolerantly } from './tolerantly.ts';
 
 export interface AttrsTask {
   location: OsdLocation;
@@ -31,11 +33,16 @@ export interface StartTask {
   length: number;
 }
 
-const NOT_HERE: CopyAttrs = { size: 0, mtimeMs: 0, error: 'its OSD is not at hand' };
+const notRead = (error: string): CopyAttrs => ({ size: 0, mtimeMs: 0, error });
+const notDigested = (error: string): CopyDigest => ({ size: 0, crc: 0, error });
+const NOT_HERE = 'its OSD is not at hand';
 /** Objects of one attribute request: enough to be worth a message, few enough to share a disk. */
 const ATTRS_BATCH = 512;
 /** Whole objects are read: a batch is some 64 MiB. */
 const DIGEST_BATCH = 16;
+
+/** What many faults add to a device's load, in bytes: more than any export has. */
+const FAULTY_LOAD = 2 ** 52;
 
 /** The OSDs as readers: a gate for each device, and how much is asked of it already. */
 export class ReadLanes {
@@ -46,6 +53,7 @@ export class ReadLanes {
   readonly #pending = new Map<string, number>();
   readonly #devices = new Map<string, { device: string; readers: number }>();
 
+  readonly #health = new DeviceHealth();
   readonly #preferred: ReadonlySet<string>;
   readonly #signal: AbortSignal | undefined;
 
@@ -68,27 +76,72 @@ export class ReadLanes {
   }
 
   isHere(osd: CatalogOsd): boolean {
-    return this.#locations.has(osd.key);
+    const location = this.#locations.get(osd.key);
+    return location !== undefined && !this.#isGivenUp(location);
+  }
+
+  /** Does its device answer no more? */
+  #isGivenUp(location: OsdLocation): boolean {
+    return this.#health.isGivenUp(this.#device(location).device);
+  }
+
+  /** An object could not be read from there: with many such its device is used last. */
+  noteFault(osd: CatalogOsd): void {
+    this.#health.noteFault(this.#device(this.#locations.get(osd.key)!).device);
   }
 
   /** Copies with where their OSDs are; those whose OSD is not at hand are left out. */
   located(copies: readonly ObjectCopy[]): { location: OsdLocation; ref: ObjectRef }[] {
     return copies.flatMap(({ osd, ref }) => {
       const location = this.#locations.get(osd.catalog.key);
-      return location === undefined ? [] : [{ location, ref }];
+      return location === undefined || this.#isGivenUp(location) ? [] : [{ location, ref }];
     });
   }
 
   #device(location: OsdLocation): { device: string; readers: number } {
     let found = this.#devices.get(location.dataPath);
     if (found === undefined) {
-      found = this.#lanes.of(location.dataPath);
+      found = this.#lanesOf(location);
       this.#devices.set(location.dataPath, found);
     }
     return found;
   }
 
-  #through<T>(location: OsdLocation, work: () => Promise<T>): Promise<T> {
+  #lanesOf({ dataPath }: OsdLocation): { device: string; readers: number } {
+    try {
+      return this.#lanes.of(dataPath);
+    } catch (error) {
+      // A disk that has vanished: its reads say so one by one.
+      if (!isSourceFault(error)) throw error;
+      return { device: dataPath, readers: 1 };
+    }
+  }
+
+  /**
+   * @param forGood when there is no answer, do not ask the device again
+   * @throws SOURCE_IO, errno ETIMEDOUT, when the device has not answered, or is given up
+   */
+  async #through<T>(location: OsdLocation, work: () => Promise<T>, forGood = false): Promise<T> {
+    const { device } = this.#device(location);
+    try {
+      return await this.#gated(location, async () => {
+        if (this.#health.isGivenUp(device)) {
+          throw sourceIoError('its disk has stopped answering', { errno: 'ETIMEDOUT' });
+        }
+        const value = await work();
+        this.#health.noteAnswer(device);
+        return value;
+      });
+    } catch (error) {
+      if (isNoAnswer(error) && !this.#health.isGivenUp(device)) {
+        // Of an erasure-coded object another OSD's disk may be the silent one.
+        this.#health.noteSilence(String(error.data.device ?? device), forGood);
+      }
+      throw error;
+    }
+  }
+
+  #gated<T>(location: OsdLocation, work: () => Promise<T>): Promise<T> {
     const { device, readers } = this.#device(location);
     let gate = this.#gates.get(device);
     if (gate === undefined) {
@@ -104,9 +157,11 @@ export class ReadLanes {
     let least = Number.POSITIVE_INFINITY;
     for (const copy of copies) {
       const location = this.#locations.get(copy.osd.catalog.key);
-      if (location === undefined) continue;
+      if (location === undefined || this.#isGivenUp(location)) continue;
+      const { device } = this.#device(location);
       const own = this.#preferred.has(copy.osd.name) ? -Infinity : 0;
-      const load = own + (this.#pending.get(this.#device(location).device) ?? 0);
+      const faulty = this.#health.isFaulty(device) ? FAULTY_LOAD : 0;
+      const load = own + faulty + (this.#pending.get(device) ?? 0);
       if (load < least) {
         least = load;
         best = copy;
@@ -126,14 +181,14 @@ export class ReadLanes {
     copies: readonly ObjectCopy[],
     wantSnapSet: boolean,
   ): Promise<CopyAttrs[]> =>
-    this.#perOsd(copies, ATTRS_BATCH, NOT_HERE, (location, refs) => {
+    this.#perOsd(copies, ATTRS_BATCH, notRead, (location, refs) => {
       const task: AttrsTask = { location, refs, wantSnapSet };
       return this.#runner.run<CopyAttrs[]>('attrs', task);
     });
 
   /** What the bytes of copies come to, in the order given. */
   readonly digestCopies = (copies: readonly ObjectCopy[]): Promise<CopyDigest[]> =>
-    this.#perOsd(copies, DIGEST_BATCH, { ...NOT_HERE, crc: 0 }, (location, refs) => {
+    this.#perOsd(copies, DIGEST_BATCH, notDigested, (location, refs) => {
       const task: DigestTask = { location, refs };
       return this.#runner.run<CopyDigest[]>('digests', task);
     });
@@ -142,10 +197,10 @@ export class ReadLanes {
   async #perOsd<T>(
     copies: readonly ObjectCopy[],
     batchSize: number,
-    notHere: T,
+    unread: (why: string) => T,
     ask: (location: OsdLocation, refs: ObjectRef[]) => Promise<T[]>,
   ): Promise<T[]> {
-    const result = new Array<T>(copies.length).fill(notHere);
+    const result = new Array<T>(copies.length).fill(unread(NOT_HERE));
     const byOsd = new Map<CatalogOsd, number[]>();
     for (const [i, { osd }] of copies.entries()) {
       const list = byOsd.get(osd.catalog);
@@ -158,7 +213,8 @@ export class ReadLanes {
       for (let at = 0; at < indexes.length; at += batchSize) {
         const batch = indexes.slice(at, at + batchSize);
         const refs = batch.map((i) => copies[i]!.ref);
-        const answers = await this.#through(location, () => ask(location, refs));
+        const askSome = (some: ObjectRef[]) => this.#through(location, () => ask(location, some));
+        const answers = await tolerantly(refs, askSome, unread);
         for (const [j, i] of batch.entries()) result[i] = answers[j]!;
       }
     };
@@ -192,16 +248,41 @@ export class ReadLanes {
     bytes: number,
   ): Promise<CopyResult[]> {
     const location = this.#locations.get(osd.key)!;
+    const copySome = (some: CopyJob[]) => this.#copySome(location, some, target);
+    const unread = (reason: string): CopyResult => ({ ok: false, failure: 'unreadable', reason });
     try {
-      const task: CopyTask = { location, jobs, target };
-      return await this.#through(location, () => {
-        this.#signal?.throwIfAborted();
-        return this.#runner.run<CopyResult[]>('copy', task);
-      });
+      return await tolerantly(jobs, copySome, unread);
     } finally {
       const { device } = this.#device(location);
       this.#pending.set(device, (this.#pending.get(device) ?? 0) - bytes);
     }
+  }
+
+  async #copySome(
+    location: OsdLocation,
+    jobs: CopyJob[],
+    target: ImageTarget,
+  ): Promise<CopyResult[]> {
+    const isErasure = jobs.some(({ ec }) => ec !== undefined);
+    const copyNow = () => {
+      this.#signal?.throwIfAborted();
+      const task: CopyTask = { location, jobs: jobs.map((job) => this.#asked(job)), target };
+      return this.#runner.run<CopyResult[]>('copy', task);
+    };
+    const copyOnce = () => this.#through(location, copyNow, isErasure);
+    if (!isErasure) return copyOnce();
+    // Whichever shard's disk is silent is given up at once: the other shards may be enough.
+    return copyOnce().catch((error) => {
+      if (!isNoAnswer(error) || this.#isGivenUp(location)) throw error;
+      return copyOnce();
+    });
+  }
+
+  /** A job without shards on disks that do not answer any more. */
+  #asked(job: CopyJob): CopyJob {
+    if (job.ec === undefined) return job;
+    const shards = job.ec.shards.filter((shard) => !this.#isGivenUp(shard.location));
+    return { ...job, ec: { ...job.ec, shards } };
   }
 }
 

@@ -10,6 +10,7 @@ import {
   statSync,
 } from 'node:fs';
 import path from 'node:path';
+import { inSource } from './heartbeat.ts';
 import { ENODATA, ENXIO, EOPNOTSUPP, native } from './native.ts';
 import type { ByteSource, SourceDirectory } from './ports.ts';
 import { asSourceError, errnoText, nativeSourceError, pathText } from './source-errors.ts';
@@ -27,7 +28,9 @@ export function openForReading(file: Uint8Array | string, flags = 0): number {
   const target = typeof file === 'string' ? file : Buffer.from(file);
   try {
     try {
-      return openSync(target, constants.O_RDONLY | O_NOATIME | O_NONBLOCK | flags);
+      return inSource(0, () =>
+        openSync(target, constants.O_RDONLY | O_NOATIME | O_NONBLOCK | flags),
+      );
     } catch (error) {
       // Not ours and we are not root: the access time cannot be spared, the data still can be read.
       if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
@@ -43,6 +46,7 @@ export class FileSource implements ByteSource {
   readonly path: string;
   readonly fd: number;
   readonly stat: Stats;
+  readonly #device: number;
   #closed = false;
 
   constructor(file: Uint8Array | string) {
@@ -50,6 +54,7 @@ export class FileSource implements ByteSource {
     this.fd = openForReading(file);
     try {
       this.stat = fstatSync(this.fd);
+      this.#device = this.stat.isBlockDevice() ? this.stat.rdev : this.stat.dev;
     } catch (error) {
       closeSync(this.fd);
       throw asSourceError(error, 'cannot stat', file);
@@ -67,7 +72,10 @@ export class FileSource implements ByteSource {
     while (done < target.length) {
       let n: number;
       try {
-        n = readSync(this.fd, target, done, target.length - done, position + done);
+        const from = done;
+        n = inSource(this.#device, () =>
+          readSync(this.fd, target, from, target.length - from, position + from),
+        );
       } catch (error) {
         throw asSourceError(error, 'cannot read', this.path, position + done);
       }
@@ -81,7 +89,7 @@ export class FileSource implements ByteSource {
   xattr(name: string): Uint8Array | undefined {
     if (native === undefined) return undefined;
     const first = Buffer.allocUnsafe(512);
-    let n = native.fgetxattr(this.fd, name, first);
+    let n = inSource(this.#device, () => native!.fgetxattr(this.fd, name, first));
     if (n >= 0) return first.subarray(0, n);
     // A copy on a file system without user xattrs has lost them; its data can still be read.
     if (n === -ENODATA || n === -EOPNOTSUPP) return undefined;

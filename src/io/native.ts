@@ -24,6 +24,8 @@ export interface Native {
   lockExclusive(fd: number): number;
   /** size of a block device in bytes, -errno on failure */
   blockDeviceSize(fd: number): number;
+  /** ends the process without waiting for threads, which may hang in a system call for ever */
+  exitNow(status: number): void;
 }
 
 const SEEK_DATA = 3;
@@ -69,6 +71,7 @@ function load(koffi: Koffi): Native {
   const fadvise = libc.func('int posix_fadvise(int fd, int64_t offset, int64_t n, int advice)');
   const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *arg)');
   const flock = libc.func('int flock(int fd, int operation)');
+  const exit = libc.func('void _exit(int status)');
   const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
   return {
     getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
@@ -79,6 +82,7 @@ function load(koffi: Koffi): Native {
     fallocate: (fd, mode, offset, n) => result(fallocate(fd, mode, offset, n)),
     fadvise: (fd, offset, n, advice) => fadvise(fd, offset, n, advice),
     lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
+    exitNow: (status) => exit(status),
     blockDeviceSize: (fd) => {
       const size = Buffer.alloc(8);
       const r = result(ioctl(fd, BLKGETSIZE64, size));
@@ -89,3 +93,9 @@ function load(koffi: Koffi): Native {
 
 const koffi = loadKoffi();
 export const native: Native | undefined = koffi === undefined ? undefined : load(koffi);
+
+/** Ends the process, also while threads hang in a system call: Node alone would wait for them. */
+export function exitAtOnce(status: number): never {
+  native?.exitNow(status);
+  process.exit(status);
+}

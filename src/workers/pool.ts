@@ -1,19 +1,67 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import { deserializeError, type SerializedError } from '../errors/salvage-error.ts';
+import { deserializeError, type SerializedError, sourceIoError } from '../errors/salvage-error.ts';
+import { PulseWatch } from '../io/heartbeat.ts';
 import type { TaskRunner } from '../io/ports.ts';
 
 /** A worker's answer: errors are data, because a posted `Error` loses its class and fields. */
 export type Answer<T> = { ok: true; value: T } | { ok: false; error: SerializedError };
+
+/** What a worker is sent: the task, and where it shows that it is alive. */
+export interface Message<Task> {
+  task: Task;
+  pulse: SharedArrayBuffer;
+}
 
 // Tests run the sources themselves; threads need built code either way.
 const BUILT = import.meta.url.endsWith('.ts') ? '../../dist/workers/worker.js' : './worker.js';
 const WORKER = fileURLToPath(new URL(BUILT, import.meta.url));
 /** Threads cost about 10 MiB each and a fifth of a second: kept while work may still come. */
 const IDLE_TIMEOUT_MS = 5_000;
+/** How often the threads' pulses are looked at. */
+const LOOK_MS = 500;
+/** Longer than what a disk's own recovery and the kernel's retries take for one bad sector. */
+export const READ_TIMEOUT_S = 90;
 
-/** A pool of at most `threads` worker threads, started as tasks come. */
-export function startPool(threads: number): TaskRunner {
+/** Tasks whose threads are watched. */
+class Watch {
+  readonly #running = new Map<PulseWatch, () => void>();
+  readonly #limitMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  add(pulse: PulseWatch, onStuck: () => void): void {
+    this.#running.set(pulse, onStuck);
+    this.#timer ??= setInterval(() => this.#look(performance.now()), LOOK_MS);
+  }
+
+  remove(pulse: PulseWatch): void {
+    this.#running.delete(pulse);
+    if (this.#running.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #look(now: number): void {
+    for (const [pulse, onStuck] of this.#running) {
+      if (pulse.stuckFor(now) >= this.#limitMs) onStuck();
+    }
+  }
+}
+
+/** A thread that is in a system call for ever keeps the process from ending by itself. */
+let stuckThreads = 0;
+export const hasStuckThreads = (): boolean => stuckThreads > 0;
+
+/**
+ * A pool of at most `threads` worker threads, started as tasks come. A task whose thread is in one
+ * read of a source for longer than `readTimeoutS` fails (SOURCE_IO, ETIMEDOUT), and its thread is
+ * given up: what it may still write is never written, since it is stopped as the call returns.
+ */
+export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskRunner {
   const pool = new Piscina({
     filename: WORKER,
     minThreads: 0,
@@ -22,14 +70,31 @@ export function startPool(threads: number): TaskRunner {
     // Callers hold back by themselves: a queue that refused would only be a second bound.
     maxQueue: Number.POSITIVE_INFINITY,
   });
+  const watch = new Watch(readTimeoutS * 1000);
   return {
     async run<Value>(name: string, task: unknown, transfer: readonly object[] = []) {
-      const answer = (await pool.run(task, {
-        name,
-        transferList: transfer as never,
-      })) as Answer<Value>;
-      if (answer.ok) return answer.value;
-      throw deserializeError(answer.error);
+      const pulse = new PulseWatch();
+      const stop = new AbortController();
+      let stuck = false;
+      watch.add(pulse, () => {
+        stuck = true;
+        stuckThreads++;
+        stop.abort();
+      });
+      try {
+        const message: Message<unknown> = { task, pulse: pulse.shared };
+        const options = { name, transferList: transfer as never, signal: stop.signal };
+        const answer = (await pool.run(message, options)) as Answer<Value>;
+        if (answer.ok) return answer.value;
+        throw deserializeError(answer.error);
+      } catch (error) {
+        if (!stuck) throw error;
+        const text = `no answer from the disk for ${readTimeoutS} s`;
+        const { device } = pulse;
+        throw sourceIoError(text, { errno: 'ETIMEDOUT', ...(device && { device }) });
+      } finally {
+        watch.remove(pulse);
+      }
     },
     close: () => pool.destroy(),
   };

@@ -2,16 +2,18 @@ import { readMetadata, scanCollections } from '../catalog/scan-collections.ts';
 import { serializeError } from '../errors/salvage-error.ts';
 import { copyObjects } from '../export/copy-objects.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
+import { beatInto } from '../io/heartbeat.ts';
 import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
 import { storeAt } from '../store/store-cache.ts';
 import { surveyStore } from '../store/survey-store.ts';
-import type { Answer } from './pool.ts';
+import type { Answer, Message } from './pool.ts';
 
 /** Entry of a worker thread: one export a task, called by name. */
 
 const answering =
   <Task, Value>(run: (task: Task) => Value) =>
-  (task: Task): Answer<Value> => {
+  ({ task, pulse }: Message<Task>): Answer<Value> => {
+    beatInto(pulse);
     try {
       return { ok: true, value: run(task) };
     } catch (error) {

@@ -5,18 +5,18 @@ import { openCatalogForWriting } from '../../io/catalog-storage.ts';
 import { refuseInSource } from '../../io/destination.ts';
 import { deviceLanes } from '../../io/device-lanes.ts';
 import { pathsOf } from '../../store/detect.ts';
-import { startPool } from '../../workers/pool.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import type { Registry } from '../main.ts';
 import { addCommonOptions, addOsdOption, type CommonOptions } from '../options.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
-import { requireOsds, threadsFor } from '../source.ts';
+import { poolFor, requireOsds } from '../source.ts';
 
 interface ScanOptions extends CommonOptions {
   osd: string[];
   journal?: string[];
   catalog: string;
   jobs?: number;
+  readTimeout?: number;
 }
 
 interface Outcome {
@@ -57,11 +57,10 @@ export async function scan(options: ScanOptions, context: CommandContext): Promi
   const storage = openCatalogForWriting(options.catalog);
   const catalog = new Catalog(storage);
   for (const problem of catalog.problems) context.say(problem);
-  const runner = startPool(
-    threadsFor(
-      lanes,
-      osds.map((osd) => osd.location.dataPath),
-    ),
+  const runner = poolFor(
+    options,
+    lanes,
+    osds.map(({ location }) => location),
   );
   const started = Date.now();
   try {

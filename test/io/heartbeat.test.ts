@@ -1,0 +1,39 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { beatInto, inSource, PulseWatch } from '../../src/io/heartbeat.ts';
+
+afterEach(() => beatInto(new PulseWatch().shared));
+
+describe('a pulse', () => {
+  it('shows how long a thread has been in one call, and on which device', () => {
+    const watch = new PulseWatch();
+    beatInto(watch.shared);
+    expect(watch.stuckFor(1000)).toBe(0);
+    inSource(0x801, () => {
+      expect(watch.stuckFor(2000)).toBe(0);
+      expect(watch.stuckFor(7000)).toBe(5000);
+      expect(watch.device).toBe(0x801);
+    });
+    expect(watch.stuckFor(9000)).toBe(0);
+  });
+
+  it('starts again with every call, so that many short ones are not one long one', () => {
+    const watch = new PulseWatch();
+    beatInto(watch.shared);
+    for (let now = 1000; now < 100_000; now += 1000) {
+      inSource(1, () => expect(watch.stuckFor(now)).toBe(0));
+    }
+  });
+
+  it('goes on after a call that has failed', () => {
+    const watch = new PulseWatch();
+    beatInto(watch.shared);
+    const failing = () =>
+      inSource(0, () => {
+        throw new Error('EIO');
+      });
+    expect(failing).toThrow('EIO');
+    expect(watch.stuckFor(1)).toBe(0);
+    expect(watch.stuckFor(100_000)).toBe(0);
+    expect(watch.device).toBeUndefined();
+  });
+});
