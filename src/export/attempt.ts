@@ -1,4 +1,4 @@
-import type { ObjectCopy } from '../image/resolve-objects.ts';
+import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { CopyFailure, CopyJob } from './copy-objects.ts';
 import type { Verify } from './copy-plans.ts';
 import type { ObjectPlan } from './plan.ts';

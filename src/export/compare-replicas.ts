@@ -1,4 +1,4 @@
-import type { ObjectCopy } from '../image/resolve-objects.ts';
+import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ObjectPlan } from './plan.ts';
 import type { CopyDigest, ReadLanes } from './read-lanes.ts';
 

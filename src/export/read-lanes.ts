@@ -1,7 +1,7 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
 import { isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
-import type { ObjectCopy } from '../image/resolve-objects.ts';
+import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';

@@ -1,7 +1,7 @@
 import { decodeObjectInfo } from '../ceph/object-info.ts';
 import type { Cluster } from './cluster.ts';
+import { judgeObject } from './judge-object.ts';
 import { type AttrsReader, decoded, hasVersion, type ObjectCopy } from './object-candidates.ts';
-import { judgeObject } from './pg-authority.ts';
 
 /** Copies of a metadata object of the version that counts; none where that cannot be told for certain. */
 export async function currentCopies(

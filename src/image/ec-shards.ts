@@ -1,7 +1,7 @@
 import { compareEversion, formatEversion } from '../ceph/encoding.ts';
 import type { ErasureCode } from '../ec/erasure-code.ts';
 import { byVersion, type Candidate, copyOf, hasVersion, isReadable } from './object-candidates.ts';
-import type { Resolution } from './resolve-objects.ts';
+import type { Resolution } from './resolution.ts';
 
 /** How the shards of a pool make its objects: plain data, so that it can be sent to a worker. */
 export interface EcSource {

@@ -7,8 +7,8 @@ import { ROW_HEAD } from '../store/row-snap.ts';
 import { CONTENT_BYTES, contentSize } from './content-size.ts';
 import { DEFAULT_ORDER } from './headless.ts';
 import type { Image } from './image.ts';
+import type { AttrsReader, ObjectCopy } from './object-candidates.ts';
 import { ObjectTable } from './object-table.ts';
-import type { AttrsReader, ObjectCopy } from './resolve-objects.ts';
 
 /** Reads the sources for evidence. */
 export interface EvidenceReader {

@@ -1,8 +1,8 @@
 import { nameToText } from '../bytes/names.ts';
 import type { Cluster } from './cluster.ts';
 import { type Image, plainHeader } from './image.ts';
+import { judgeObject } from './judge-object.ts';
 import { type DataPrefix, ObjectTable } from './object-table.ts';
-import { judgeObject } from './pg-authority.ts';
 
 /** `rbd_data.<id>` or, with a data pool of its own, `rbd_data.<pool>.<id>`; `rb.…` in format 1 */
 const FORMAT2 = /^rbd_data\.(?:(\d+)\.)?([^.]+)$/;

@@ -7,6 +7,7 @@ import type { ParentLink } from '../rbd/parent-link.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import { type Geometry, makeGeometry } from '../rbd/striping.ts';
 import { dataPoolOf, type Image, imageSpecText, snapshotName } from './image.ts';
+import type { ObjectCopy } from './object-candidates.ts';
 import { ObjectTable } from './object-table.ts';
 import { findParent, parentLinkOf } from './parents.ts';
 
@@ -26,6 +27,17 @@ export interface PoolObjects {
   isCache: boolean;
   objects: ObjectTable;
 }
+
+/** Copies of an object of a pool, of its head or of those clones that are `wanted`. */
+export const copiesOf = (
+  { objects }: PoolObjects,
+  objectNo: number,
+  wanted: (snap: number) => boolean,
+): ObjectCopy[] =>
+  objects
+    .rowsOf(objectNo)
+    .filter((row) => wanted(objects.snap(row)))
+    .map((row) => ({ osd: objects.osd(row), ref: objects.ref(row) }));
 
 /** An image at a snapshot or at its head: one layer of what is read. */
 export interface Layer {

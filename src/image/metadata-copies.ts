@@ -2,7 +2,8 @@ import { type MetadataObject, wantsOf } from '../catalog/metadata.ts';
 import { compareEversion, type Eversion, ZERO_EVERSION } from '../ceph/encoding.ts';
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { isSourceFault } from '../errors/salvage-error.ts';
-import { judgeObject, type PgDecision } from './pg-authority.ts';
+import { judgeObject } from './judge-object.ts';
+import type { PgDecision } from './pg-decision.ts';
 
 /** One OSD's copy of a metadata object. */
 export interface MetadataCopy {

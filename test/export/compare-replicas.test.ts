@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compareReplicas } from '../../src/export/compare-replicas.ts';
 import type { ObjectPlan } from '../../src/export/plan.ts';
 import type { CopyDigest, ReadLanes } from '../../src/export/read-lanes.ts';
-import type { ObjectCopy } from '../../src/image/resolve-objects.ts';
+import type { ObjectCopy } from '../../src/image/object-candidates.ts';
 
 /** A copy for each OSD, and what its bytes come to. */
 interface Held {

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LossMap } from '../../src/export/loss-map.ts';
 import { type ImageRange, joinRanges, planRanges } from '../../src/export/plan.ts';
 import type { Layer, LayerParent } from '../../src/image/layer.ts';
-import type { AttrsReader, Resolution } from '../../src/image/resolve-objects.ts';
+import type { AttrsReader } from '../../src/image/object-candidates.ts';
+import type { Resolution } from '../../src/image/resolution.ts';
 import { makeGeometry } from '../../src/rbd/striping.ts';
 
 /** What each layer's objects are, by the name of the layer; an object that is not there is absent. */

@@ -5,13 +5,11 @@ import { decodeObjectInfo } from '../../src/ceph/object-info.ts';
 import type { PgInfo } from '../../src/ceph/pg-info.ts';
 import type { ClusterOsd } from '../../src/image/cluster.ts';
 import type { Layer } from '../../src/image/layer.ts';
-import { choosePgAuthority } from '../../src/image/pg-authority.ts';
+import type { AttrsReader } from '../../src/image/object-candidates.ts';
 import type { PgCopy } from '../../src/image/pg-copies.ts';
-import {
-  type AttrsReader,
-  type Resolution,
-  resolveObjects,
-} from '../../src/image/resolve-objects.ts';
+import { choosePgAuthority } from '../../src/image/pg-decision.ts';
+import type { Resolution } from '../../src/image/resolution.ts';
+import { resolveObjects } from '../../src/image/resolve-objects.ts';
 import type { CopyAttrs } from '../../src/store/object-attrs.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../../src/store/row-snap.ts';
 import { OBJECT_INFO_HEAD, OBJECT_INFO_WHITEOUT, SNAPSET } from '../ceph/samples.ts';

@@ -1,0 +1,123 @@
+import { NOSNAP } from '../ceph/encoding.ts';
+import { decodeSnapSet } from '../ceph/snapset.ts';
+import { ROW_HEAD } from '../store/row-snap.ts';
+import {
+  type CloneRule,
+  cloneFromSnapSet,
+  guessClone,
+  nextNewer,
+  type ServingClone,
+} from './clone-rule.ts';
+import { judgeCopies, selectCopies, unproven } from './judge-copies.ts';
+import { copiesOf, type Layer, type PoolObjects } from './layer.ts';
+import {
+  AttrsBatch,
+  type AttrsReader,
+  byVersion,
+  type Candidate,
+  decoded,
+  isHead,
+} from './object-candidates.ts';
+import type { KnownClone, RebuiltClone, Resolution } from './resolution.ts';
+
+/** Which object serves the layer's snapshot, by the SnapSet that counts; undefined: no trace of it. */
+export function cloneRuleOf(
+  layer: Layer,
+  pool: PoolObjects,
+  objectNo: number,
+  candidates: readonly Candidate[],
+): CloneRule | undefined {
+  const { snapId } = layer;
+  const heads = candidates.filter(isHead);
+  for (const group of [heads, candidates.filter((c) => !isHead(c))]) {
+    if (group.length === 0) continue;
+    const { verdict, copies } = selectCopies(layer, group);
+    if (!verdict.exists) continue;
+    const snapSet = copies
+      .map((c) => decoded(c.attrs.snapSet, decodeSnapSet))
+      .find((s) => s !== undefined);
+    if (snapSet !== undefined) return cloneFromSnapSet(snapSet, snapId);
+  }
+  const rows = pool.objects.rowsOf(objectNo);
+  if (rows.length === 0) return undefined;
+  return guessClone(
+    rows.map((row) => pool.objects.snap(row)),
+    snapId,
+    heads.length > 0,
+  );
+}
+
+/** What the candidates of the clone that serves the layer's snapshot come to. */
+export function judgeClone(
+  layer: Layer,
+  objectNo: number,
+  rule: ServingClone,
+  candidates: readonly Candidate[],
+): Resolution {
+  const { snapId, pools } = layer;
+  const { clone, snapSet } = rule;
+  const holder = pools.find(({ pool }) => candidates.some((c) => c.ref.id.pool === pool));
+  if (holder === undefined)
+    return { state: 'lost', reason: `clone ${clone} that held it is on none of the OSDs` };
+  const own = candidates.filter((c) => c.ref.id.pool === holder.pool);
+  if (rule.bySnaps) {
+    const snaps = [...own].sort(byVersion)[0]!.info?.snaps ?? [];
+    const oldest = snaps[snaps.length - 1];
+    if (oldest !== undefined && snapId < oldest)
+      return { state: 'absent', doubt: undefined, whiteout: true };
+  }
+  const judged = judgeCopies(layer, holder, objectNo, own, rule.doubt);
+  // The SnapSet says that it exists: a PG copy that lacks it has lost it.
+  const doubt = `the SnapSet has clone ${clone}, the copy of the PG that counts has not`;
+  const lacks = judged.state === 'absent' && !judged.whiteout;
+  const resolution = lacks ? unproven(layer, own, doubt) : judged;
+  if (resolution.state !== 'present' || snapSet === undefined) return resolution;
+  return { ...resolution, clone: { objectNo, clone, snapSet } };
+}
+
+/**
+ * Clones that cannot be read, as far as the next newer objects have their bytes: `clone_overlap` says
+ * which were never written since. By object number; what cannot be had that way is left out.
+ */
+export async function rebuildClones(
+  layer: Layer,
+  lost: readonly (KnownClone & { reason: string })[],
+  reader: AttrsReader,
+): Promise<Map<number, RebuiltClone>> {
+  const rebuilt = new Map<number, RebuiltClone>();
+  if (lost.length === 0) return rebuilt;
+  const batch = new AttrsBatch();
+  for (const { objectNo, clone, snapSet } of lost) {
+    const id = nextNewer(snapSet, clone);
+    const isNewer = (snap: number) => (id === NOSNAP ? snap === ROW_HEAD : BigInt(snap) === id);
+    for (const pool of layer.pools) {
+      for (const copy of copiesOf(pool, objectNo, isNewer)) batch.add(objectNo, copy);
+    }
+  }
+  const newer = await batch.read(reader, false);
+  for (const known of lost) {
+    const found = rebuildClone(layer, known, newer.get(known.objectNo) ?? []);
+    if (found !== undefined) rebuilt.set(known.objectNo, found);
+  }
+  return rebuilt;
+}
+
+function rebuildClone(
+  layer: Layer,
+  { objectNo, clone, snapSet, reason }: KnownClone & { reason: string },
+  candidates: readonly Candidate[],
+): RebuiltClone | undefined {
+  const pool = layer.pools.find((p) => candidates.some((c) => c.ref.id.pool === p.pool));
+  const size = snapSet.cloneSize.get(clone);
+  if (pool === undefined || size === undefined) return undefined;
+  const own = candidates.filter((c) => c.ref.id.pool === pool.pool);
+  const from = judgeCopies(layer, pool, objectNo, own, undefined);
+  if (from.state !== 'present') return undefined;
+  const overlap = snapSet.cloneOverlap.get(clone) ?? [];
+  const id = nextNewer(snapSet, clone);
+  const known = id === NOSNAP ? {} : { clone: { objectNo, clone: id, snapSet } };
+  return {
+    ...{ state: 'rebuilt', overlap, size: Number(size), reason },
+    from: { ...from, ...known },
+  };
+}
