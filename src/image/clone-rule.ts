@@ -31,16 +31,20 @@ export function cloneFromSnapSet(snapSet: SnapSet, snapId: bigint): CloneRule {
 
 /**
  * Without any SnapSet the clones that lie there are the only evidence.
- * @param ids of clones on any OSD
- * @param hasHead whether a head lies on any OSD
+ * @param ids of clones that the object has
+ * @param base what there is beside them, its SnapSet lost
  */
-export function guessClone(ids: readonly number[], snapId: bigint, hasHead: boolean): CloneRule {
+export function guessClone(
+  ids: readonly number[],
+  snapId: bigint,
+  base: 'head' | 'snapdir' | undefined,
+): CloneRule {
   const clone = ids.filter((id) => id >= 0 && BigInt(id) >= snapId).sort((a, b) => a - b)[0];
-  if (clone === undefined && !hasHead) {
-    // Where there are clones there was a head, a whiteout or a snapdir as well: it is lost.
-    const isBereft = ids.some((id) => id >= 0);
+  if (clone === undefined && base !== 'head') {
+    // A snapdir has clones, and clones have a head, a whiteout or a snapdir: something is lost.
+    const isBereft = base === 'snapdir' || ids.some((id) => id >= 0);
     return isBereft
-      ? { kind: 'absent', doubt: 'its SnapSet is lost with its head: it may have existed' }
+      ? { kind: 'absent', doubt: 'its SnapSet is lost: a clone of it may have been there' }
       : { kind: 'absent' };
   }
   const doubt = 'no SnapSet can be read: what served the snapshot was chosen by clone id';

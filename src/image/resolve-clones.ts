@@ -9,6 +9,7 @@ import {
   type ServingClone,
 } from './clone-rule.ts';
 import { judgeCopies, selectCopies, unproven } from './judge-copies.ts';
+import { judgeObject } from './judge-object.ts';
 import { copiesOf, type Layer, type PoolObjects } from './layer.ts';
 import {
   AttrsBatch,
@@ -28,23 +29,42 @@ export function cloneRuleOf(
   candidates: readonly Candidate[],
 ): CloneRule | undefined {
   const { snapId } = layer;
-  const heads = candidates.filter(isHead);
-  for (const group of [heads, candidates.filter((c) => !isHead(c))]) {
+  let base: 'head' | 'snapdir' | undefined;
+  let doubt: string | undefined;
+  for (const kind of ['head', 'snapdir'] as const) {
+    const group = candidates.filter((c) => isHead(c) === (kind === 'head'));
     if (group.length === 0) continue;
     const { verdict, copies } = selectCopies(layer, group);
+    doubt ??= verdict.doubt;
     if (!verdict.exists) continue;
     const snapSet = copies
       .map((c) => decoded(c.attrs.snapSet, decodeSnapSet))
       .find((s) => s !== undefined);
-    if (snapSet !== undefined) return cloneFromSnapSet(snapSet, snapId);
+    if (snapSet !== undefined) return withDoubt(cloneFromSnapSet(snapSet, snapId), verdict.doubt);
+    base ??= kind;
   }
-  const rows = pool.objects.rowsOf(objectNo);
-  if (rows.length === 0) return undefined;
-  return guessClone(
-    rows.map((row) => pool.objects.snap(row)),
-    snapId,
-    heads.length > 0,
-  );
+  const ids = standingClones(layer, pool, objectNo);
+  if (base !== undefined || ids.length > 0) return withDoubt(guessClone(ids, snapId, base), doubt);
+  // What lies here are leftovers: the PG has neither the object nor clones of it.
+  return doubt === undefined ? undefined : { kind: 'absent', doubt };
+}
+
+const withDoubt = (rule: CloneRule, doubt: string | undefined): CloneRule =>
+  doubt === undefined ? rule : { ...rule, doubt: rule.doubt ?? doubt };
+
+/** Ids of the clones that an object has, as far as its PG tells without their attributes. */
+function standingClones({ image }: Layer, { objects }: PoolObjects, objectNo: number): number[] {
+  const bySnap = new Map<number, number[]>();
+  for (const row of objects.rowsOf(objectNo)) {
+    const snap = objects.snap(row);
+    if (snap >= 0) bySnap.set(snap, [...(bySnap.get(snap) ?? []), row]);
+  }
+  const exists = (rows: readonly number[]): boolean => {
+    const { id } = objects.ref(rows[0]!);
+    const evidence = rows.map((row) => ({ osd: objects.osd(row).index, version: undefined }));
+    return judgeObject(image.cluster.pgs.decide(id.pool, id.hash), id, evidence).exists;
+  };
+  return [...bySnap].filter(([, rows]) => exists(rows)).map(([snap]) => snap);
 }
 
 /** What the candidates of the clone that serves the layer's snapshot come to. */

@@ -78,19 +78,23 @@ describe('guessClone', () => {
   const doubt = expect.stringMatching(/SnapSet/);
 
   it('takes the oldest clone that can have served the snapshot, and doubts it', () => {
-    expect(guessClone([8, -2, 4, 6], 5n, true)).toEqual({ ...served(6n), doubt });
-    expect(guessClone([8, 4, 6], 4n, false)).toEqual({ ...served(4n), doubt });
+    expect(guessClone([8, -2, 4, 6], 5n, 'head')).toEqual({ ...served(6n), doubt });
+    expect(guessClone([8, 4, 6], 4n, undefined)).toEqual({ ...served(4n), doubt });
   });
 
   it('takes the head where all clones are older', () => {
-    expect(guessClone([4, -2], 5n, true)).toEqual({ kind: 'head', doubt });
+    expect(guessClone([4, -2], 5n, 'head')).toEqual({ kind: 'head', doubt });
   });
 
   it('doubts the absence of an object that has clones and neither head nor SnapSet', () => {
-    expect(guessClone([4, -1], 5n, false)).toMatchObject({
+    expect(guessClone([4, -1], 5n, undefined)).toMatchObject({
       kind: 'absent',
       doubt: expect.any(String),
     });
-    expect(guessClone([], 5n, false)).toEqual({ kind: 'absent' });
+    expect(guessClone([], 5n, undefined)).toEqual({ kind: 'absent' });
+  });
+
+  it('doubts the absence of an object with a snapdir: there were clones', () => {
+    expect(guessClone([], 5n, 'snapdir')).toEqual({ kind: 'absent', doubt });
   });
 });

@@ -431,4 +431,54 @@ describe('objects at a snapshot', () => {
       doubt: undefined,
     });
   });
+
+  it('are put together from the next newer object where no copy of the clone can be read', async () => {
+    const broken = everywhere(70, { snap: 8, attrs: { error: 'EIO' } }).map((copy) => {
+      const { version: _, ...unread } = copy;
+      return unread;
+    });
+    const resolution = await resolve({ stored: [...head, ...broken], snapId: 7n });
+    expect(resolution).toMatchObject({
+      state: 'rebuilt',
+      size: 0x400000,
+      from: { version: "60'80" },
+      reason: expect.stringContaining('EIO'),
+    });
+  });
+
+  it('are certain holes where all that lies here are leftovers that the PG no longer has', async () => {
+    const leftovers = [
+      { osd: 2, version: 30 },
+      { osd: 2, snap: 4, version: 20 },
+      { osd: 2, snap: 8, version: 30 },
+    ];
+    for (const snapId of [5n, 7n, 9n]) {
+      expect(await resolve({ stored: leftovers, snapId, pgs: [90, 90, 40] })).toEqual({
+        state: 'absent',
+        doubt: undefined,
+      });
+    }
+  });
+
+  it('let the base pool decide where a cache tier has leftovers alone', async () => {
+    const stored = [
+      { osd: 2, pool: CACHE, version: 30 },
+      ...everywhere(80, { attrs: { snapSet: SNAPSET } }).slice(0, 2),
+    ];
+    const scene = { stored, snapId: 9n, pgs: [90, 90, 40], cached: true };
+    expect(await resolve(scene)).toMatchObject({ state: 'present', version: "60'80" });
+  });
+
+  it('are no silent hole where the SnapSet of the snapdir cannot be read', async () => {
+    const snapSet = SNAPSET.subarray(0, 20);
+    const stored = everywhere(80, { snap: ROW_SNAPDIR, attrs: { snapSet } });
+    const resolution = await resolve({ stored, snapId: 7n });
+    expect(resolution).toMatchObject({ state: 'absent', doubt: expect.stringMatching(/SnapSet/) });
+  });
+
+  it('are doubtful holes where the SnapSet that says so is of a doubtful copy', async () => {
+    const stored = [{ osd: 0, version: 80, attrs: { snapSet: SNAPSET } }];
+    const resolution = await resolve({ stored, snapId: 8n });
+    expect(resolution).toMatchObject({ state: 'absent', doubt: expect.stringMatching(/1 of 3/) });
+  });
 });
