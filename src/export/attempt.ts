@@ -107,8 +107,10 @@ export class Attempt {
     if (stage === 'whole') return this.whyNot;
     if (stage === 'older')
       return `${this.whyNot}; another version was taken from ${this.copy!.osd.name}`;
-    // Sector by sector nobody has checked the whole against its checksum.
-    if (stage === 'sectors' && (plan.digest !== undefined || plan.unexamined)) return this.whyNot;
+    // Sector by sector nobody has checked the whole, or whole shards, against a checksum.
+    const { digest, unexamined, erasure } = plan;
+    if (stage === 'sectors' && (digest !== undefined || unexamined || erasure !== undefined))
+      return this.whyNot;
     return plan.doubt;
   }
 }

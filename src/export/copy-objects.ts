@@ -6,6 +6,7 @@ import type { EcSource } from '../image/ec-shards.ts';
 import { alignedBuffer } from '../io/aligned-buffer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { EcObject } from '../store/ec-object.ts';
+import { EcSalvage } from '../store/ec-salvage.ts';
 import type {
   ObjectRef,
   ObjectStoreReader,
@@ -125,7 +126,7 @@ function objectInfoOf(object: OpenObject): ObjectInfo | undefined {
 }
 
 /** Opens the shards that can be opened, as one object. @throws CORRUPT, UNSUPPORTED */
-function openShards(ec: EcJob, { size, lenient }: CopyJob): OpenObject {
+function openShards(ec: EcJob, { size, lenient, salvage }: CopyJob): OpenObject {
   const shards = new Map<number, OpenObject>();
   for (const { location, ref } of ec.shards) {
     try {
@@ -136,8 +137,9 @@ function openShards(ec: EcJob, { size, lenient }: CopyJob): OpenObject {
     }
   }
   const code = erasureCode(new Map(ec.profile));
+  const parts = { code, stripeWidth: ec.stripeWidth, size: size ?? 0, shards };
   try {
-    return new EcObject({ code, stripeWidth: ec.stripeWidth, size: size ?? 0, shards }, !lenient);
+    return salvage ? new EcSalvage(parts) : new EcObject(parts, !lenient);
   } catch (error) {
     for (const shard of shards.values()) shard.close();
     throw error;

@@ -41,6 +41,25 @@ function crcOf(object: OpenObject): number {
   return crc;
 }
 
+/** What is wrong with a whole shard, by its size and, where it has one, its checksum. */
+export function shardFault(
+  { stripeWidth, code, size }: EcShards,
+  shard: number,
+  object: OpenObject,
+): string | undefined {
+  const length = shardLength(stripeWidth, code.k, size);
+  if (object.size !== length)
+    return `${object.path}: ${object.size} bytes, the shard should have ${length}`;
+  const expected = expectedCrc(shard, object);
+  try {
+    if (expected === undefined || crcOf(object) === expected) return undefined;
+    return `${object.path}: data fails the checksum in hinfo_key`;
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return errorText(error);
+  }
+}
+
 /** An erasure-coded object, put together from the shards that are left. */
 export class EcObject implements OpenObject {
   readonly path: string;
@@ -66,7 +85,10 @@ export class EcObject implements OpenObject {
     this.mtimeMs = Math.max(0, ...opened.map((o) => o.mtimeMs));
     this.#good = new Set(parts.shards.keys());
     for (const [shard, object] of parts.shards) {
-      if (verify && !this.#isGood(shard, object)) this.#good.delete(shard);
+      const fault = verify ? shardFault(parts, shard, object) : undefined;
+      if (fault === undefined) continue;
+      this.rejected.push(fault);
+      this.#good.delete(shard);
     }
     this.#plan();
   }
@@ -101,24 +123,6 @@ export class EcObject implements OpenObject {
         this.#plan();
       }
     }
-  }
-
-  #isGood(shard: number, object: OpenObject): boolean {
-    const { stripeWidth, code, size } = this.#parts;
-    const length = shardLength(stripeWidth, code.k, size);
-    if (object.size !== length) {
-      this.rejected.push(`${object.path}: ${object.size} bytes, the shard should have ${length}`);
-      return false;
-    }
-    const expected = expectedCrc(shard, object);
-    try {
-      if (expected === undefined || crcOf(object) === expected) return true;
-      this.rejected.push(`${object.path}: data fails the checksum in hinfo_key`);
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      this.rejected.push(errorText(error));
-    }
-    return false;
   }
 
   attr(name: string): Uint8Array | undefined {
