@@ -1,10 +1,12 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
+import { errorText } from '../errors/salvage-error.ts';
+import type { ObjectCopy } from '../image/object-candidates.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
 import type { CopyResult } from './copy-objects.ts';
 import { allInFlight } from './in-flight.ts';
-import type { LossDetail, LossMap } from './loss-map.ts';
-import { forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
+import type { LossMap } from './loss-map.ts';
+import { type BereftPlan, detailOf, forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 export type Verify = 'digest' | 'replicas' | 'none';
@@ -19,6 +21,8 @@ export interface CopyTotals {
 export interface CopyOutcome extends CopyTotals {
   /** plans whose object turned out to be a whiteout: it does not exist */
   gone: ObjectPlan[];
+  /** clones that could not be read, with the pieces that a newer object may still have */
+  bereft: BereftPlan[];
 }
 
 /** One message to a worker: 32 MiB or a thousand objects, whichever comes first. */
@@ -33,12 +37,14 @@ export async function copyPlans(
   verify: Verify,
   losses: Losses,
 ): Promise<CopyOutcome> {
-  const totals: CopyOutcome = { read: 0, written: 0, objects: 0, gone: [] };
+  const totals: CopyOutcome = { read: 0, written: 0, objects: 0, gone: [], bereft: [] };
   let attempts = plans.map((plan) => new Attempt(plan));
   while (attempts.length > 0) {
-    const outcomes = await runRound(attempts, lanes, target, verify, losses);
+    const { next, failed } = takeCopies(attempts, lanes);
+    for (const attempt of failed) giveUp(attempt, target, totals, losses);
+    const outcomes = await runRound(next, lanes, target, verify);
     attempts = outcomes
-      .filter((outcome) => !settle(outcome, totals, losses))
+      .filter((outcome) => !settle(outcome, target, totals, losses))
       .map(({ attempt }) => attempt);
   }
   return totals;
@@ -50,12 +56,17 @@ interface Outcome {
 }
 
 /** Books one result. False: the object is to be tried again. */
-function settle({ attempt, result }: Outcome, totals: CopyOutcome, losses: Losses): boolean {
+function settle(
+  { attempt, result }: Outcome,
+  target: ImageTarget,
+  totals: CopyOutcome,
+  losses: Losses,
+): boolean {
   const { plan, copy, stage, doubt } = attempt;
   if (!result.ok) {
     const { failure, reason } = result;
     if (failure !== 'whiteout') attempt.failed.push({ copy: copy!, failure, reason });
-    else totals.gone.push(plan);
+    else dropWhiteout(attempt, target, totals, losses);
     return failure === 'whiteout';
   }
   totals.read += result.read;
@@ -67,6 +78,19 @@ function settle({ attempt, result }: Outcome, totals: CopyOutcome, losses: Losse
   }
   totals.objects++;
   return true;
+}
+
+/** A copy says that the object does not exist: what copies that failed have written must go. */
+function dropWhiteout(
+  { plan, copy, failed, whyNot }: Attempt,
+  target: ImageTarget,
+  { gone }: CopyOutcome,
+  { doubtful }: Losses,
+): void {
+  gone.push(plan);
+  if (failed.length === 0) return;
+  zeroPieces(plan.pieces, target);
+  addAll(doubtful, plan.pieces, plan, `${whyNot}; ${copy!.osd.name} has it as deleted`);
 }
 
 /** Pieces of an attempt, less the parts that could not be read. */
@@ -87,20 +111,23 @@ function withoutBad(pieces: readonly number[], { bad }: CopyResult & { ok: true 
   return good;
 }
 
-/** Gives every attempt its next copy and runs them all, a few messages for each OSD. */
+/** Gives every attempt its next copy; `failed` are those that have none left. */
+function takeCopies(attempts: readonly Attempt[], lanes: ReadLanes) {
+  const next: Attempt[] = [];
+  const failed: Attempt[] = [];
+  for (const attempt of attempts) (attempt.takeNext(lanes) ? next : failed).push(attempt);
+  return { next, failed };
+}
+
+/** Runs all attempts, a few messages for each OSD. */
 async function runRound(
   attempts: readonly Attempt[],
   lanes: ReadLanes,
   target: ImageTarget,
   verify: Verify,
-  losses: Losses,
 ): Promise<Outcome[]> {
   const byOsd = new Map<CatalogOsd, Attempt[]>();
   for (const attempt of attempts) {
-    if (!attempt.takeNext(lanes)) {
-      giveUp(attempt, target, losses);
-      continue;
-    }
     const osd = attempt.copy!.osd.catalog;
     const list = byOsd.get(osd);
     if (list === undefined) byOsd.set(osd, [attempt]);
@@ -149,12 +176,6 @@ function* batches(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]
   if (batch.length > 0) yield { attempts: batch, bytes };
 }
 
-const detailOf = ({ pg, copies, version }: ObjectPlan): LossDetail => ({
-  ...(pg === undefined ? {} : { pg }),
-  ...(version === undefined ? {} : { version }),
-  osds: copies.map(({ osd }) => osd.name),
-});
-
 function addAll(map: LossMap, pieces: readonly number[], plan: ObjectPlan, reason: string): void {
   forEachPiece(pieces, (at, n) => map.add(at, n, plan.object, reason, detailOf(plan)));
 }
@@ -163,10 +184,15 @@ function addAll(map: LossMap, pieces: readonly number[], plan: ObjectPlan, reaso
 function giveUp(
   { plan, pieces, failed, whyNot }: Attempt,
   target: ImageTarget,
+  { bereft }: CopyOutcome,
   losses: Losses,
 ): void {
-  addAll(losses.lost, pieces, plan, whyNot);
-  if (failed.length === 0) return;
+  if (plan.clone !== undefined) bereft.push({ plan: { ...plan, pieces }, reason: whyNot });
+  else addAll(losses.lost, pieces, plan, whyNot);
+  if (failed.length > 0) zeroPieces(pieces, target);
+}
+
+function zeroPieces(pieces: readonly number[], target: ImageTarget): void {
   const sink = openSink(target);
   try {
     forEachPiece(pieces, (offset, length) => sink.zero(offset, length));
@@ -175,12 +201,20 @@ function giveUp(
   }
 }
 
-/** What a copy would find without reading: doubts, and objects whose OSDs are all not at hand. */
+/** What a copy would find without reading: doubts, and objects too little of which is at hand. */
 export function noteUnreachable(plan: ObjectPlan, lanes: ReadLanes, losses: Losses): void {
   const { copies, doubt, pieces } = plan;
-  if (!copies.some(({ osd }) => lanes.isHere(osd.catalog))) {
-    addAll(losses.lost, pieces, plan, new Attempt(plan).whyNot);
-  } else if (doubt !== undefined) {
-    addAll(losses.doubtful, pieces, plan, doubt);
-  }
+  const here = copies.filter(({ osd }) => lanes.isHere(osd.catalog));
+  const why = shortageOf(plan, here);
+  if (why !== undefined) addAll(losses.lost, pieces, plan, why);
+  else if (doubt !== undefined) addAll(losses.doubtful, pieces, plan, doubt);
+}
+
+/** Why the copies at hand do not make the object. */
+function shortageOf(plan: ObjectPlan, here: readonly ObjectCopy[]): string | undefined {
+  if (here.length === 0) return new Attempt(plan).whyNot;
+  const { code } = plan.layer.image.cluster.erasureOf(here[0]!.ref.id.pool) ?? {};
+  if (code === undefined) return undefined;
+  const shards = new Set(here.map(({ ref }) => ref.id.shard));
+  return code.plan(shards) === undefined ? errorText(code.shortage(shards)) : undefined;
 }

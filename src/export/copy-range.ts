@@ -2,7 +2,14 @@ import type { Layer } from '../image/layer.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import { compareReplicas } from './compare-replicas.ts';
 import { type CopyTotals, copyPlans, type Verify } from './copy-plans.ts';
-import { type ImageRange, type Losses, type ObjectPlan, planBelow, planRanges } from './plan.ts';
+import {
+  type ImageRange,
+  type Losses,
+  type ObjectPlan,
+  planBelow,
+  planNewer,
+  planRanges,
+} from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 /** Plans ranges of a layer and copies them into a target that reads as zeros there. */
@@ -30,11 +37,14 @@ export async function copyPlanned(
   let plans = planned;
   while (plans.length > 0) {
     if (verify === 'replicas') plans = await compareReplicas(plans, lanes);
-    const { read, written, objects, gone } = await copyPlans(plans, lanes, target, verify, losses);
-    totals.read += read;
-    totals.written += written;
-    totals.objects += objects;
-    plans = await planBelow(gone, lanes.readAttrs, losses);
+    const copied = await copyPlans(plans, lanes, target, verify, losses);
+    totals.read += copied.read;
+    totals.written += copied.written;
+    totals.objects += copied.objects;
+    plans = [
+      ...(await planBelow(copied.gone, lanes.readAttrs, losses)),
+      ...(await planNewer(copied.bereft, lanes.readAttrs, losses)),
+    ];
   }
   return totals;
 }

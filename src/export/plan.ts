@@ -4,11 +4,12 @@ import { objectHash, pgSeedOf } from '../ceph/placement.ts';
 import { imageSpecText } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
 import type { AttrsReader } from '../image/object-candidates.ts';
-import type { PresentObject } from '../image/resolution.ts';
+import type { PresentObject, RebuiltClone } from '../image/resolution.ts';
+import { rebuildClones } from '../image/resolve-clones.ts';
 import { resolveObjects } from '../image/resolve-objects.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
-import type { LossMap } from './loss-map.ts';
+import type { LossDetail, LossMap } from './loss-map.ts';
 
 /**
  * The plan between what an image is and how it is written: which pieces of which object go where.
@@ -100,11 +101,7 @@ export async function planRanges(
       const { state: _, ...present } = resolution;
       plans.push({ layer, object, pg, ...present, pieces: own });
     } else if (resolution.state === 'rebuilt') {
-      const { state: _, ...from } = resolution.from;
-      const { covered, lost } = splitPieces(own, resolution.overlap, resolution.size);
-      plans.push({ layer, object, pg, ...from, pieces: covered });
-      const detail = pg === undefined ? {} : { pg };
-      forEachPiece(lost, (at, n) => losses.lost.add(at, n, object, resolution.reason, detail));
+      plans.push(planRebuilt({ layer, object, pg, pieces: own }, resolution, {}, losses));
     } else {
       const { lost, doubtful } = losses;
       const reason = resolution.state === 'lost' ? resolution.reason : resolution.doubt;
@@ -118,6 +115,55 @@ export async function planRanges(
   if (below.length > 0) plans.push(...(await planParent(layer, below, reader, losses)));
   return plans;
 }
+
+/** What the next newer object has of a clone is planned, the rest is lost. */
+function planRebuilt(
+  { layer, object, pg, pieces }: Pick<ObjectPlan, 'layer' | 'object' | 'pg' | 'pieces'>,
+  { from, overlap, size, reason }: RebuiltClone,
+  detail: LossDetail,
+  { lost }: Losses,
+): ObjectPlan {
+  const { state: _, ...present } = from;
+  const parts = splitPieces(pieces, overlap, size);
+  const why = pg === undefined ? detail : { ...detail, pg };
+  forEachPiece(parts.lost, (at, n) => lost.add(at, n, object, reason, why));
+  return { layer, object, pg, ...present, pieces: parts.covered };
+}
+
+/** A clone that could not be read, and why. */
+export interface BereftPlan {
+  plan: ObjectPlan;
+  reason: string;
+}
+
+/** Clones that turn out unreadable, as far as newer objects have their bytes; the rest is lost. */
+export async function planNewer(
+  bereft: readonly BereftPlan[],
+  reader: AttrsReader,
+  losses: Losses,
+): Promise<ObjectPlan[]> {
+  const plans: ObjectPlan[] = [];
+  for (const layer of new Set(bereft.map(({ plan }) => plan.layer))) {
+    const own = bereft.filter(({ plan }) => plan.layer === layer);
+    const clones = own.map(({ plan, reason }) => ({ ...plan.clone!, reason }));
+    const rebuilt = await rebuildClones(layer, clones, reader);
+    for (const { plan, reason } of own) {
+      const { object, pieces, clone } = plan;
+      const newer = rebuilt.get(clone!.objectNo);
+      const detail = detailOf(plan);
+      if (newer !== undefined) plans.push(planRebuilt(plan, { ...newer, reason }, detail, losses));
+      else forEachPiece(pieces, (at, n) => losses.lost.add(at, n, object, reason, detail));
+    }
+  }
+  return plans;
+}
+
+/** What a report tells of an object beside the reason. */
+export const detailOf = ({ pg, copies, version }: ObjectPlan): LossDetail => ({
+  ...(pg === undefined ? {} : { pg }),
+  ...(version === undefined ? {} : { version }),
+  osds: copies.map(({ osd }) => osd.name),
+});
 
 /**
  * Pieces cut along the ranges that another object has: what it covers, and what is lost. Bytes from

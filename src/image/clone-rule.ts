@@ -1,4 +1,4 @@
-import { NOSNAP } from '../ceph/encoding.ts';
+import { type Extent, NOSNAP } from '../ceph/encoding.ts';
 import type { SnapSet } from '../ceph/snapset.ts';
 
 /** Which object serves a snapshot. */
@@ -56,4 +56,18 @@ export function guessClone(
 export function nextNewer(snapSet: SnapSet, clone: bigint): bigint {
   const at = snapSet.clones.indexOf(clone);
   return snapSet.clones[at + 1] ?? NOSNAP;
+}
+
+/** What two ascending lists of extents both cover. */
+export function commonExtents(a: readonly Extent[], b: readonly Extent[]): Extent[] {
+  const common: Extent[] = [];
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    const [endA, endB] = [a[i]!.offset + a[i]!.length, b[j]!.offset + b[j]!.length];
+    const offset = Math.max(a[i]!.offset, b[j]!.offset);
+    const length = Math.min(endA, endB) - offset;
+    if (length > 0) common.push({ offset, length });
+    if (endA <= endB) i++;
+    else j++;
+  }
+  return common;
 }

@@ -1,9 +1,10 @@
-import { NOSNAP } from '../ceph/encoding.ts';
+import { type Extent, NOSNAP } from '../ceph/encoding.ts';
 import { decodeSnapSet } from '../ceph/snapset.ts';
 import { ROW_HEAD } from '../store/row-snap.ts';
 import {
   type CloneRule,
   cloneFromSnapSet,
+  commonExtents,
   guessClone,
   nextNewer,
   type ServingClone,
@@ -95,49 +96,80 @@ export function judgeClone(
   return { ...resolution, clone: { objectNo, clone, snapSet } };
 }
 
+/** A clone that cannot be read, and why. */
+export interface LostClone extends KnownClone {
+  reason: string;
+}
+
+/** A lost clone on its way up: what it has in common with `clone`, of which nothing can be read. */
+interface Descent {
+  lost: LostClone;
+  clone: bigint;
+  overlap: readonly Extent[];
+}
+
 /**
- * Clones that cannot be read, as far as the next newer objects have their bytes: `clone_overlap` says
- * which were never written since. By object number; what cannot be had that way is left out.
+ * Clones that cannot be read, as far as newer objects have their bytes: `clone_overlap` says which
+ * were not written between a clone and the next newer object. By object number; what cannot be had
+ * that way is left out.
  */
 export async function rebuildClones(
   layer: Layer,
-  lost: readonly (KnownClone & { reason: string })[],
+  lost: readonly LostClone[],
   reader: AttrsReader,
 ): Promise<Map<number, RebuiltClone>> {
   const rebuilt = new Map<number, RebuiltClone>();
-  if (lost.length === 0) return rebuilt;
-  const batch = new AttrsBatch();
-  for (const { objectNo, clone, snapSet } of lost) {
-    const id = nextNewer(snapSet, clone);
-    const isNewer = (snap: number) => (id === NOSNAP ? snap === ROW_HEAD : BigInt(snap) === id);
-    for (const pool of layer.pools) {
-      for (const copy of copiesOf(pool, objectNo, isNewer)) batch.add(objectNo, copy);
-    }
-  }
-  const newer = await batch.read(reader, false);
-  for (const known of lost) {
-    const found = rebuildClone(layer, known, newer.get(known.objectNo) ?? []);
-    if (found !== undefined) rebuilt.set(known.objectNo, found);
+  let open = lost.map((known): Descent => {
+    const { clone, snapSet } = known;
+    return { lost: known, clone, overlap: snapSet.cloneOverlap.get(clone) ?? [] };
+  });
+  while (open.length > 0) {
+    const batch = new AttrsBatch();
+    for (const { lost: known, clone } of open) addNewer(layer, known, clone, batch);
+    const newer = await batch.read(reader, false);
+    open = open.flatMap((descent) => {
+      const { objectNo } = descent.lost;
+      const found = rebuildFrom(layer, descent, newer.get(objectNo) ?? []);
+      if (found === undefined) return nextDescent(descent);
+      rebuilt.set(objectNo, found);
+      return [];
+    });
   }
   return rebuilt;
 }
 
-function rebuildClone(
+function addNewer(layer: Layer, lost: LostClone, clone: bigint, batch: AttrsBatch): void {
+  const id = nextNewer(lost.snapSet, clone);
+  const isNewer = (snap: number) => (id === NOSNAP ? snap === ROW_HEAD : BigInt(snap) === id);
+  for (const pool of layer.pools) {
+    for (const copy of copiesOf(pool, lost.objectNo, isNewer)) batch.add(lost.objectNo, copy);
+  }
+}
+
+function rebuildFrom(
   layer: Layer,
-  { objectNo, clone, snapSet, reason }: KnownClone & { reason: string },
+  { lost, clone, overlap }: Descent,
   candidates: readonly Candidate[],
 ): RebuiltClone | undefined {
+  const { objectNo, snapSet, reason } = lost;
   const pool = layer.pools.find((p) => candidates.some((c) => c.ref.id.pool === p.pool));
-  const size = snapSet.cloneSize.get(clone);
+  const size = snapSet.cloneSize.get(lost.clone);
   if (pool === undefined || size === undefined) return undefined;
   const own = candidates.filter((c) => c.ref.id.pool === pool.pool);
   const from = judgeCopies(layer, pool, objectNo, own, undefined);
   if (from.state !== 'present') return undefined;
-  const overlap = snapSet.cloneOverlap.get(clone) ?? [];
   const id = nextNewer(snapSet, clone);
   const known = id === NOSNAP ? {} : { clone: { objectNo, clone: id, snapSet } };
   return {
     ...{ state: 'rebuilt', overlap, size: Number(size), reason },
     from: { ...from, ...known },
   };
+}
+
+/** One newer object further: the same bytes are those that all in between share. */
+function nextDescent({ lost, clone, overlap }: Descent): Descent[] {
+  const next = nextNewer(lost.snapSet, clone);
+  if (next === NOSNAP) return [];
+  const common = commonExtents(overlap, lost.snapSet.cloneOverlap.get(next) ?? []);
+  return common.length === 0 ? [] : [{ lost, clone: next, overlap: common }];
 }

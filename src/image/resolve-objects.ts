@@ -10,14 +10,8 @@ import type { ServingClone } from './clone-rule.ts';
 import { judgeCopies, nowhere } from './judge-copies.ts';
 import { copiesOf, type Layer, type PoolObjects } from './layer.ts';
 import { AttrsBatch, type AttrsReader, type Candidate, isHead } from './object-candidates.ts';
-import {
-  doubtful,
-  type KnownClone,
-  type PresentObject,
-  passesThrough,
-  type Resolution,
-} from './resolution.ts';
-import { cloneRuleOf, judgeClone, rebuildClones } from './resolve-clones.ts';
+import { doubtful, type PresentObject, passesThrough, type Resolution } from './resolution.ts';
+import { cloneRuleOf, judgeClone, type LostClone, rebuildClones } from './resolve-clones.ts';
 
 /**
  * Finds out, for some objects of a layer, whether they exist at its snapshot and which copies hold
@@ -156,7 +150,7 @@ class Resolver {
   }
 
   /** Clones that no copy is left of, or none that can be read. */
-  *lostClones(): Generator<KnownClone & { reason: string }> {
+  *lostClones(): Generator<LostClone> {
     for (const [objectNo, { clone, snapSet }] of this.clones) {
       const resolution = this.result.get(objectNo);
       if (resolution?.state === 'lost' && snapSet !== undefined)

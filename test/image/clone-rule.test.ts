@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeSnapSet, type SnapSet } from '../../src/ceph/snapset.ts';
-import { cloneFromSnapSet, guessClone } from '../../src/image/clone-rule.ts';
+import { cloneFromSnapSet, commonExtents, guessClone } from '../../src/image/clone-rule.ts';
 import { SNAPSET } from '../ceph/samples.ts';
 
 /** The SnapSet of docs/formats/filestore.md 3.4: …102b6c4ee5e6.0000000000000002. */
@@ -96,5 +96,23 @@ describe('guessClone', () => {
 
   it('doubts the absence of an object with a snapdir: there were clones', () => {
     expect(guessClone([], 5n, 'snapdir')).toEqual({ kind: 'absent', doubt });
+  });
+});
+
+describe('commonExtents', () => {
+  const extents = (...pairs: [number, number][]) =>
+    pairs.map(([offset, length]) => ({ offset, length }));
+
+  it('is what both cover, piece by piece', () => {
+    const a = extents([0, 100], [200, 100], [400, 50]);
+    const b = extents([50, 200], [290, 10], [300, 5], [420, 100]);
+    const both = extents([50, 50], [200, 50], [290, 10], [420, 30]);
+    expect(commonExtents(a, b)).toEqual(both);
+    expect(commonExtents(b, a)).toEqual(both);
+  });
+
+  it('is nothing where they only touch, or one is empty', () => {
+    expect(commonExtents(extents([0, 10]), extents([10, 10]))).toEqual([]);
+    expect(commonExtents(extents([0, 10]), [])).toEqual([]);
   });
 });

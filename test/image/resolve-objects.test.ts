@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { NOSNAP, SNAPDIR } from '../../src/ceph/encoding.ts';
+import { type Extent, NOSNAP, SNAPDIR } from '../../src/ceph/encoding.ts';
 import { HOBJECT_MAX, HOBJECT_MIN } from '../../src/ceph/hobject.ts';
 import { decodeObjectInfo } from '../../src/ceph/object-info.ts';
 import type { PgInfo } from '../../src/ceph/pg-info.ts';
+import { decodeSnapSet } from '../../src/ceph/snapset.ts';
 import type { ClusterOsd } from '../../src/image/cluster.ts';
 import type { Layer } from '../../src/image/layer.ts';
 import type { AttrsReader } from '../../src/image/object-candidates.ts';
@@ -480,5 +481,21 @@ describe('objects at a snapshot', () => {
     const stored = [{ osd: 0, version: 80, attrs: { snapSet: SNAPSET } }];
     const resolution = await resolve({ stored, snapId: 8n });
     expect(resolution).toMatchObject({ state: 'absent', doubt: expect.stringMatching(/1 of 3/) });
+  });
+
+  it('are put together from an object further on, as far as all in between share the bytes', async () => {
+    // Of clone 6 the real SnapSet knows what it shares with clone 8, of that what with the head.
+    const resolution = await resolve({ stored: head, snapId: 6n });
+    const snapSet = decodeSnapSet(SNAPSET);
+    const six = snapSet.cloneOverlap.get(6n)!;
+    expect(resolution).toMatchObject({ state: 'rebuilt', from: { version: "60'80" } });
+    const { overlap, size } = resolution as Extract<Resolution, { state: 'rebuilt' }>;
+    expect(size).toBe(Number(snapSet.cloneSize.get(6n)));
+    const covers = (extents: readonly Extent[], at: number) =>
+      extents.some(({ offset, length }) => at >= offset && at < offset + length);
+    for (let at = 0; at < size; at += 512) {
+      const inBoth = covers(six, at) && covers(snapSet.cloneOverlap.get(8n)!, at);
+      expect(covers(overlap, at)).toBe(inBoth);
+    }
   });
 });

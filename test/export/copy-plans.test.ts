@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import type { CatalogOsd } from '../../src/catalog/catalog.ts';
+import type { SnapSet } from '../../src/ceph/snapset.ts';
+import { erasureCode } from '../../src/ec/erasure-code.ts';
+import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
+import { copyPlans, noteUnreachable } from '../../src/export/copy-plans.ts';
+import { LossMap } from '../../src/export/loss-map.ts';
+import type { ObjectPlan } from '../../src/export/plan.ts';
+import type { ReadLanes } from '../../src/export/read-lanes.ts';
+import type { ObjectCopy } from '../../src/image/object-candidates.ts';
+
+const BASE = 1000;
+
+const copyOn = (osd: number, shard = -1) =>
+  ({
+    osd: { name: `osd.${osd}`, index: osd, catalog: { key: `${osd}` } },
+    ref: { id: { pool: 7, shard } },
+  }) as unknown as ObjectCopy;
+
+function planOf(copies: ObjectCopy[], parts: Partial<ObjectPlan> = {}): ObjectPlan {
+  return {
+    ...{ object: 'rbd_data.1.0', pg: '7.0', copies, lastResort: [], erasure: undefined },
+    ...{ size: 8, digest: undefined, version: "60'5", doubt: undefined, unexamined: false },
+    pieces: [0, 8, BASE],
+    ...parts,
+  } as ObjectPlan;
+}
+
+/** What a copy from an OSD comes to, and what it leaves in the image. */
+type Copier = (job: CopyJob, out: Buffer) => CopyResult;
+const done: CopyResult = { ok: true, read: 8, written: 8, bad: [] };
+
+async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
+  const buffer = new SharedArrayBuffer(8);
+  const out = Buffer.from(buffer);
+  const lanes = {
+    leastBusy: (copies: readonly ObjectCopy[]) => copies[0],
+    located: () => [],
+    copy: async ({ key }: CatalogOsd, jobs: CopyJob[]) => jobs.map((job) => byOsd[key]!(job, out)),
+  } as unknown as ReadLanes;
+  const losses = { lost: new LossMap(), doubtful: new LossMap() };
+  const target = { kind: 'memory', buffer, base: BASE } as const;
+  const outcome = await copyPlans([plan], lanes, target, 'digest', losses);
+  return {
+    outcome,
+    bytes: out.toString('latin1'),
+    lost: losses.lost.ranges(),
+    doubtful: losses.doubtful.ranges(),
+  };
+}
+
+const rotten: Copier = (_, out) => {
+  out.write('garbage!');
+  return { ok: false, failure: 'digest', reason: 'crc32c is wrong' };
+};
+const deleted: Copier = () => ({ ok: false, failure: 'whiteout', reason: '' });
+const unreadable: Copier = () => ({ ok: false, failure: 'unreadable', reason: 'EIO' });
+
+describe('an object that a copy has as deleted', () => {
+  it('is gone without a word where that copy is the first', async () => {
+    const { outcome, doubtful } = await run(planOf([copyOn(0), copyOn(1)]), { 0: deleted });
+    expect(outcome.gone).toHaveLength(1);
+    expect(doubtful).toEqual([]);
+  });
+
+  it('leaves nothing behind of a copy that failed before, and is doubtful', async () => {
+    const plan = planOf([copyOn(0), copyOn(1)]);
+    const { outcome, bytes, lost, doubtful } = await run(plan, { 0: rotten, 1: deleted });
+    expect(outcome.gone).toEqual([plan]);
+    expect(bytes).toBe('\0'.repeat(8));
+    expect(lost).toEqual([]);
+    expect(doubtful).toMatchObject([
+      { offset: BASE, length: 8, reason: expect.stringMatching(/crc32c.*osd\.1/) },
+    ]);
+  });
+});
+
+describe('an object that no copy of can be read', () => {
+  const clone = { objectNo: 0, clone: 8n, snapSet: {} as SnapSet };
+
+  it('is lost where it is a head', async () => {
+    const { outcome, lost } = await run(planOf([copyOn(0)]), { 0: unreadable });
+    expect(outcome.bereft).toEqual([]);
+    expect(lost).toMatchObject([{ offset: BASE, length: 8, reason: expect.stringMatching(/EIO/) }]);
+  });
+
+  it('is handed back where it is a clone: a newer object may have its bytes', async () => {
+    const { outcome, lost } = await run(planOf([copyOn(0)], { clone }), { 0: unreadable });
+    expect(outcome.bereft).toMatchObject([
+      { plan: { clone }, reason: expect.stringMatching(/EIO/) },
+    ]);
+    expect(lost).toEqual([]);
+  });
+
+  it('is handed back with the pieces that are missing, zeroed', async () => {
+    const partly: Copier = (job, out) => {
+      if (!job.salvage) return unreadable(job, out);
+      out.write('good....');
+      return { ...done, bad: [{ piece: [4, 4, BASE + 4], reason: 'EIO' }] };
+    };
+    const { outcome, bytes } = await run(planOf([copyOn(0)], { clone }), { 0: partly });
+    expect(outcome.bereft[0]!.plan.pieces).toEqual([4, 4, BASE + 4]);
+    expect(bytes).toBe('good\0\0\0\0');
+  });
+});
+
+describe('noteUnreachable', () => {
+  const profile = [
+    ['plugin', 'jerasure'],
+    ['technique', 'reed_sol_van'],
+    ['k', '2'],
+    ['m', '1'],
+  ] as [string, string][];
+  const erasure = { profile, stripeWidth: 8192 };
+  const code = erasureCode(new Map(profile));
+  const layer = { image: { cluster: { erasureOf: () => ({ ...erasure, code }) } } };
+
+  function noted(here: string[], parts: Partial<ObjectPlan>) {
+    const lanes = { isHere: ({ key }: CatalogOsd) => here.includes(key) } as unknown as ReadLanes;
+    const losses = { lost: new LossMap(), doubtful: new LossMap() };
+    const shards = [0, 1, 2].map((id) => copyOn(id, id));
+    const own = { layer: layer as unknown as ObjectPlan['layer'], ...parts };
+    noteUnreachable(planOf(shards, own), lanes, losses);
+    return { lost: losses.lost.ranges(), doubtful: losses.doubtful.ranges() };
+  }
+
+  it('has nothing to say of an object enough shards of which are at hand', () => {
+    expect(noted(['0', '2'], { erasure })).toEqual({ lost: [], doubtful: [] });
+  });
+
+  it('calls an object lost that fewer shards of are at hand than make it', () => {
+    const { lost, doubtful } = noted(['2'], { erasure, doubt: 'stale' });
+    expect(lost).toMatchObject([{ length: 8, reason: expect.stringMatching(/shards? 2 of 3/) }]);
+    expect(doubtful).toEqual([]);
+  });
+
+  it('calls one lost that no copy of is at hand', () => {
+    expect(noted([], {}).lost).toMatchObject([{ reason: expect.stringMatching(/not at hand/) }]);
+  });
+});
