@@ -1,6 +1,7 @@
 import type { MetadataObject } from '../catalog/metadata.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { Cluster, ClusterOsd } from './cluster.ts';
+import { lowBits, PgCells } from './pg-cells.ts';
 import {
   type BlindPg,
   blindPgsOf,
@@ -9,15 +10,25 @@ import {
   unlistedCollections,
 } from './pg-copies.ts';
 import { choosePgAuthority, type PgDecision } from './pg-decision.ts';
+import { PgNumGuess } from './pg-num-guess.ts';
 import { wentOnWithout } from './went-on-without.ts';
-
-const maxOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => Math.max(a, b), 0);
 
 /** What the OSDs here hold of one pool. */
 interface PoolPgs {
-  copies: PgCopy[];
-  blind: BlindPg[];
+  copies: PgCells<PgCopy>;
+  blind: PgCells<BlindPg>;
+  /** no map tells pg_num, and not every collection its bits */
+  guessed: boolean;
 }
+
+const emptyPool = (): PoolPgs => ({
+  copies: new PgCells(),
+  blind: new PgCells(),
+  guessed: false,
+});
+
+/** Decisions kept: PGs that OSDs have in common are few, what a damaged collection claims is not. */
+const KEPT_DECISIONS = 65_536;
 
 /** The PGs of a cluster: which copies there are of each, and which of them counts. */
 export class PgAuthority {
@@ -33,27 +44,34 @@ export class PgAuthority {
 
   #pgs(pool: number): PoolPgs {
     this.#byPool ??= this.#load();
-    return this.#byPool.get(pool) ?? { copies: [], blind: [] };
+    return this.#byPool.get(pool) ?? emptyPool();
   }
 
   #load(): Map<number, PoolPgs> {
     const byPool = new Map<number, PoolPgs>();
     const entry = (pool: number): PoolPgs => {
-      const known = byPool.get(pool) ?? { copies: [], blind: [] };
+      const known = byPool.get(pool) ?? emptyPool();
       byPool.set(pool, known);
       return known;
     };
-    const pgNumOf = (pool: number) => this.#cluster.osdMap?.pools.get(pool)?.pgNum;
-    for (const osd of this.#cluster.osds) {
+    const { osds, osdMap } = this.#cluster;
+    const metadata = osds.map((osd) => this.#metadataOf(osd));
+    const guess = new PgNumGuess();
+    for (const [i, { catalog }] of osds.entries()) guess.add(catalog, metadata[i]!);
+    const pgNumOf = (pool: number) => osdMap?.pools.get(pool)?.pgNum ?? guess.of(pool);
+    const note = (text: string) => this.problems.push(text);
+    for (const [i, osd] of osds.entries()) {
       const unlisted = unlistedCollections(osd.catalog);
-      const metadata = this.#metadataOf(osd);
-      const note = (text: string) => this.problems.push(text);
-      const copies = metadata
-        .map((object) => pgCopyOf(osd, object, unlisted, pgNumOf, note))
-        .filter((copy) => copy !== undefined);
-      for (const copy of copies) entry(copy.pool).copies.push(copy);
-      for (const pg of blindPgsOf(osd, copies, metadata, unlisted, pgNumOf))
-        entry(pg.pool).blind.push(pg);
+      const copies = metadata[i]!.map((object) =>
+        pgCopyOf(osd, object, unlisted, pgNumOf, note),
+      ).filter((copy) => copy !== undefined);
+      for (const copy of copies) entry(copy.pool).copies.add(copy);
+      for (const pg of blindPgsOf(osd, copies, metadata[i]!, unlisted, pgNumOf))
+        entry(pg.pool).blind.add(pg);
+    }
+    for (const pool of guess.used) {
+      entry(pool).guessed = true;
+      note(`pool ${pool}: no OSD map tells its pg_num, by its PGs here it is ${guess.of(pool)}`);
     }
     return byPool;
   }
@@ -71,16 +89,15 @@ export class PgAuthority {
   /** True when no PG metadata could be read at all: then absence says nothing about PGs. */
   get isBlind(): boolean {
     this.#byPool ??= this.#load();
-    return [...this.#byPool.values()].every(({ copies }) => copies.length === 0);
+    return [...this.#byPool.values()].every(({ copies }) => copies.isEmpty);
   }
 
   /** The decision for objects of `pool` with placement hash `hash`; made once for each PG. */
   decide(pool: number, hash: number): PgDecision {
     let bits = this.#cellBits.get(pool);
     if (bits === undefined) {
-      // The finest split that any copy has seen: within such a cell all hashes have the same copies.
       const { copies, blind } = this.#pgs(pool);
-      bits = Math.min(32, maxOf([...copies, ...blind].map((pg) => pg.bits)));
+      bits = Math.max(copies.bits, blind.bits);
       this.#cellBits.set(pool, bits);
     }
     const cell = lowBits(hash, bits);
@@ -88,31 +105,30 @@ export class PgAuthority {
     let decision = this.#decisions.get(key);
     if (decision === undefined) {
       decision = this.#decide(pool, cell);
+      if (this.#decisions.size >= KEPT_DECISIONS) this.#decisions.clear();
       this.#decisions.set(key, decision);
     }
     return decision;
   }
 
   #decide(pool: number, cell: number): PgDecision {
-    const covers = (pg: { bits: number; seed: number }) => lowBits(cell, pg.bits) === pg.seed;
-    const { copies, blind } = this.#pgs(pool);
-    const held = copies.filter(covers);
+    const { copies, blind, guessed } = this.#pgs(pool);
+    const held = copies.covering(cell).sort((a, b) => a.osd.index - b.osd.index);
     const blindHere = blind
-      .filter(covers)
+      .covering(cell)
       .filter(({ osd }) => !held.some((copy) => copy.osd === osd));
+    const { osdMap } = this.#cluster;
     const decision = choosePgAuthority(held, {
-      erasure: this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure',
+      erasure: osdMap?.pools.get(pool)?.type === 'erasure',
       blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
-      wentOn: (peers, all) => wentOnWithout(this.#cluster.osdMap, pool, peers, all),
+      wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all),
     });
     const unlisted = blindHere.find((pg) => pg.unlisted);
-    if (unlisted === undefined || decision.absenceDoubt !== undefined) return decision;
-    return {
-      ...decision,
-      absenceDoubt: `${unlisted.osd.name} holds the PG, which cannot be listed there`,
-    };
+    const why = unlisted
+      ? `${unlisted.osd.name} holds the PG, which cannot be listed there`
+      : guessed
+        ? "the pool's pg_num is a guess: its PG may be on none of the OSDs"
+        : undefined;
+    return { ...decision, absenceDoubt: decision.absenceDoubt ?? why };
   }
 }
-
-const lowBits = (hash: number, bits: number): number =>
-  bits >= 32 ? hash : (hash & (2 ** bits - 1)) >>> 0;

@@ -5,7 +5,7 @@ import { compareEversion } from '../ceph/encoding.ts';
 import type { Hobject } from '../ceph/hobject.ts';
 import { isMaxHobject } from '../ceph/hobject.ts';
 import { decodeMissingItem, type MissingItem } from '../ceph/missing.ts';
-import { formatPg, parseColl } from '../ceph/pg.ts';
+import { formatPg, type Pg, parseColl } from '../ceph/pg.ts';
 import { applyFastInfo, decodePgFastInfo, decodePgInfo, type PgInfo } from '../ceph/pg-info.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
@@ -105,9 +105,10 @@ export function pgCopyOf(
 
 /** Hash bits of the collection that a PG metadata object lies in. */
 function bitsOf(object: MetadataObject, pgNumOf: (pool: number) => number | undefined): number {
+  if (object.pgBits !== undefined) return object.pgBits;
   const { pool, hash: seed } = object.ref.id;
   const pgNum = pgNumOf(pool);
-  return object.pgBits ?? (pgNum === undefined ? 32 : bitsOfPg(seed, pgNum));
+  return pgNum === undefined ? 32 : bitsOfPg(seed, pgNum);
 }
 
 /** A journal that could not be replayed to its end may hold the OSD's last writes. */
@@ -139,17 +140,25 @@ export function blindPgsOf(
   pgNumOf: (pool: number) => number | undefined,
 ): BlindPg[] {
   const told = new Set(known.map((copy) => formatPg(copy)));
-  const bits = new Map(metadata.map((o) => [collectionOf(o.ref.directory), bitsOf(o, pgNumOf)]));
+  const own = new Map(metadata.map((object) => [collectionOf(object.ref.directory), object]));
   const blind: BlindPg[] = [];
-  for (const collection of collectionsOf(osd.catalog)) {
-    const coll = parseColl(collection);
-    if (coll.kind !== 'pg' || told.has(formatPg(coll.pg))) continue;
-    const { pool, seed } = coll.pg;
-    const pgNum = pgNumOf(pool) ?? 0;
-    const own = bits.get(collection) ?? bitsOfPg(seed, pgNum);
-    blind.push({ osd, pool, seed, bits: own, unlisted: unlisted.has(collection) });
+  for (const [collection, pg] of pgCollectionsOf(osd.catalog)) {
+    if (told.has(formatPg(pg))) continue;
+    const { pool, seed } = pg;
+    const object = own.get(collection);
+    const bits =
+      object === undefined ? bitsOfPg(seed, pgNumOf(pool) ?? 0) : bitsOf(object, pgNumOf);
+    blind.push({ osd, pool, seed, bits, unlisted: unlisted.has(collection) });
   }
   return blind;
+}
+
+/** PGs of an OSD by the names of their collections, as its scan saw them. */
+export function* pgCollectionsOf(osd: CatalogOsd): Generator<[collection: string, pg: Pg]> {
+  for (const collection of collectionsOf(osd)) {
+    const coll = parseColl(collection);
+    if (coll.kind === 'pg') yield [collection, coll.pg];
+  }
 }
 
 /** Names of the collections that an OSD has, as its scan saw them. */
