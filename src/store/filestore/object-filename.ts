@@ -1,6 +1,7 @@
 import { NOSNAP, SNAPDIR } from '../../ceph/encoding.ts';
 import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
-import { corruptError } from '../../errors/salvage-error.ts';
+import { objectHash } from '../../ceph/placement.ts';
+import { corruptError, isSourceFault } from '../../errors/salvage-error.ts';
 import { escapeField, unescapeField } from '../escaped-field.ts';
 
 /**
@@ -116,16 +117,7 @@ function parseKeyless(bytes: Uint8Array): ParsedFileName {
   };
 }
 
-/**
- * Parses the full (unshortened) name of an object's file, in any of the three formats. They are told
- * apart by their field count: a running OSD since Firefly writes the current one whatever the
- * collection's version xattr says, and the xattr may be lost.
- * @throws CORRUPT
- */
-export function parseFileName(bytes: Uint8Array): ParsedFileName {
-  const fields = splitFields(bytes);
-  if (fields.length === 6 || fields.length === 8) return parseCurrent(fields);
-  if (fields.length !== 4) return parseKeyless(bytes);
+function parsePoolless(fields: Uint8Array[]): ParsedFileName {
   return {
     ...older,
     name: unescapeName(fields[0]!),
@@ -133,6 +125,51 @@ export function parseFileName(bytes: Uint8Array): ParsedFileName {
     snap: snapField(fields[2]!),
     hash: hashField(fields[3]!),
   };
+}
+
+/** The placement hash of an object without namespace, by which a reading of its name can be tested. */
+const hashes = ({ name, key, hash, namespace }: ParsedFileName): boolean =>
+  objectHash(name, key, namespace) === hash;
+
+/** The keyless reading of a name, where its hash speaks for it. */
+function provenKeyless(bytes: Uint8Array): ParsedFileName | undefined {
+  try {
+    const parsed = parseKeyless(bytes);
+    return hashes(parsed) ? parsed : undefined;
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return undefined;
+  }
+}
+
+/** A name with as many fields as a newer format has: a keyless one may have just as many. */
+function parseNewer(bytes: Uint8Array, parse: () => ParsedFileName): ParsedFileName {
+  let parsed: ParsedFileName;
+  try {
+    parsed = parse();
+  } catch (error) {
+    const keyless = isSourceFault(error) ? provenKeyless(bytes) : undefined;
+    if (keyless === undefined) throw error;
+    return keyless;
+  }
+  // RBD never sets a locator key.
+  if (parsed.key.length === 0 || hashes(parsed)) return parsed;
+  return provenKeyless(bytes) ?? parsed;
+}
+
+/**
+ * Parses the full (unshortened) name of an object's file, in any of the three formats. They are told
+ * apart by their field count: a running OSD since Firefly writes the current one whatever the
+ * collection's version xattr says, and the xattr may be lost. A keyless name may have any number of
+ * fields: where it looks like another format, its hash decides.
+ * @throws CORRUPT
+ */
+export function parseFileName(bytes: Uint8Array): ParsedFileName {
+  const fields = splitFields(bytes);
+  if (fields.length === 6 || fields.length === 8)
+    return parseNewer(bytes, () => parseCurrent(fields));
+  if (fields.length === 4) return parseNewer(bytes, () => parsePoolless(fields));
+  return parseKeyless(bytes);
 }
 
 const snapText = (snap: bigint): string =>

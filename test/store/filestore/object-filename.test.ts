@@ -1,6 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 import { NOSNAP, SNAPDIR } from '../../../src/ceph/encoding.ts';
 import { NO_GENERATION } from '../../../src/ceph/hobject.ts';
+import { objectHash } from '../../../src/ceph/placement.ts';
 import { isCanonicalField } from '../../../src/store/escaped-field.ts';
 import {
   escapeName,
@@ -100,6 +101,34 @@ describe('older formats, told apart by their fields', () => {
   ])('reads %s from the right', (file, name, snap) => {
     const parsed = parseFileName(bytes(file));
     expect([text(parsed.name), parsed.snap, parsed.pool]).toEqual([name, snap, undefined]);
+  });
+});
+
+describe('keyless names with as many fields as other formats', () => {
+  const read = (name: string, hash = objectHash(bytes(name), bytes(''), bytes(''))) => {
+    const file = `${name}_head_${hash.toString(16).toUpperCase().padStart(8, '0')}`;
+    const parsed = parseFileName(bytes(file));
+    return [parsed.name, parsed.key].map((field) => Buffer.from(field).toString());
+  };
+
+  it.each(['rbd_directory', 'vm_disk.rbd', 'a_b_c_d.rbd', 'a_b_c_d_e_f', '_a'])(
+    'are known by their hash: %s',
+    (name) => {
+      expect(read(name)).toEqual([name, '']);
+    },
+  );
+
+  it('are no such names where the hash is that of the key, or of neither', () => {
+    expect(read('vm_disk', objectHash(bytes('vm'), bytes('disk'), bytes('')))).toEqual([
+      'vm',
+      'disk',
+    ]);
+    expect(read('vm_disk', 0x0ccb3b8b)).toEqual(['vm', 'disk']);
+  });
+
+  it('have the hash that a real cluster gave them', () => {
+    // rbd_directory of any cluster without namespaces hashes to 30a98c1c
+    expect(objectHash(bytes('rbd_directory'), bytes(''), bytes(''))).toBe(0x30a98c1c);
   });
 });
 
