@@ -1,6 +1,6 @@
 import { nameToText } from '../bytes/names.ts';
 import type { ImageHeaderV1 } from '../rbd/header-v1.ts';
-import type { ImageHeader } from '../rbd/header-v2.ts';
+import { type ImageHeader, plainFields } from '../rbd/header-v2.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import type { TrashedImage } from '../rbd/trash.ts';
 import type { Cluster } from './cluster.ts';
@@ -41,27 +41,7 @@ const v1Snapshot = (s: ImageHeaderV1['snapshots'][number]): Snapshot => ({
 export function plainHeader(
   base: Pick<ImageHeader, 'size' | 'order' | 'objectPrefix' | 'snapSeq' | 'snapshots'>,
 ): ImageHeader {
-  return {
-    ...base,
-    features: 0n,
-    parent: undefined,
-    stripeUnit: 2 ** base.order,
-    stripeCount: 1,
-    dataPool: undefined,
-    flags: 0n,
-    opFeatures: 0n,
-    createTimestamp: undefined,
-    accessTimestamp: undefined,
-    modifyTimestamp: undefined,
-    snapChildren: new Map(),
-    metadata: [],
-    group: undefined,
-    migration: undefined,
-    snapLimit: undefined,
-    unknownKeys: [],
-    damagedKeys: [],
-    problems: [],
-  };
+  return { ...plainFields(), ...base, stripeUnit: 2 ** base.order };
 }
 
 /** A format 1 header in the terms of format 2: no features, no striping, no parent. */

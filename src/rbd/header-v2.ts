@@ -64,15 +64,10 @@ interface Draft extends Omit<ImageHeader, 'size' | 'order' | 'objectPrefix' | 's
   seen: Set<string>;
 }
 
-const newDraft = (): Draft => ({
-  size: undefined,
-  order: undefined,
-  objectPrefix: undefined,
+/** What a header has without any of the keys that not every header has. */
+export const plainFields = () => ({
   features: 0n,
-  snapSeq: 0n,
-  snapshots: [],
   parent: undefined,
-  stripeUnit: undefined,
   stripeCount: 1,
   dataPool: undefined,
   flags: 0n,
@@ -88,7 +83,12 @@ const newDraft = (): Draft => ({
   unknownKeys: [],
   damagedKeys: [],
   problems: [],
-  seen: new Set(),
+});
+
+const newDraft = (): Draft => ({
+  ...plainFields(),
+  ...{ size: undefined, order: undefined, objectPrefix: undefined, stripeUnit: undefined },
+  ...{ snapSeq: 0n, snapshots: [], seen: new Set() },
 });
 
 type KeyDecoder = (draft: Draft, value: Uint8Array) => void;

@@ -25,7 +25,8 @@ import {
   verdictOf,
 } from '../render/recovery-report.ts';
 import { type ChosenImage, selectImage } from '../select-image.ts';
-import { examine, openSource, type Source } from '../source.ts';
+import { examine, type Source } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface CheckOptions extends CommonOptions, SourceOptions, ImageOptions {
   specs: string[];
@@ -78,7 +79,14 @@ async function checkOne(
 }
 
 export async function check(options: CheckOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
+  return withSource(options, context, (source) => checkAll(source, options, context));
+}
+
+async function checkAll(
+  source: Source,
+  options: CheckOptions,
+  context: CommandContext,
+): Promise<ExitCode> {
   const { signal, done } = interruptible(context);
   try {
     const images = chosen(source, options);
@@ -99,7 +107,6 @@ export async function check(options: CheckOptions, context: CommandContext): Pro
     return reports.every((report) => report.complete) ? EXIT.ok : EXIT.incomplete;
   } finally {
     done();
-    await source.close();
   }
 }
 

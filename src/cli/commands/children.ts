@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from '../options.ts';
 import { type ChosenImage, selectImage } from '../select-image.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface ChildrenOptions extends CommonOptions, SourceOptions, ImageOptions {
   spec: string | undefined;
@@ -50,8 +50,7 @@ export async function children(
   options: ChildrenOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const chosen = selectImage(source, options);
     const list = options.descendants ? descendantsOf : childrenOf;
     const found = list(chosen.image, snapshotOf(chosen, options.snapId));
@@ -59,9 +58,7 @@ export async function children(
     if (context.json) printJson(context, shown.map(childJson));
     else context.streams.stdout.write(shown.map(childText).join(''));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerChildren({ program, run }: Registry): void {

@@ -24,7 +24,8 @@ import {
 } from '../render/usage-rows.ts';
 import { selectImage } from '../select-image.ts';
 import { selectPools } from '../select-pool.ts';
-import { examine, openSource, type Source } from '../source.ts';
+import { examine, type Source } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface DuOptions extends CommonOptions, SourceOptions, ImageOptions {
   spec: string | undefined;
@@ -68,8 +69,7 @@ function wantedOf(source: Source, options: DuOptions): Wanted[] {
 }
 
 export async function du(options: DuOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, async (source) => {
     const wanted = wantedOf(source, options);
     await examine(
       source,
@@ -91,9 +91,7 @@ export async function du(options: DuOptions, context: CommandContext): Promise<E
       context.warn(`${spec}: of some objects it is not known whether they exist; check says which`);
     }
     return unknown.length === 0 ? EXIT.ok : EXIT.incomplete;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerDu({ program, run }: Registry): void {

@@ -13,15 +13,15 @@ import {
 } from '../options.ts';
 import { imageInfo, infoText } from '../render/image-info.ts';
 import { selectImage } from '../select-image.ts';
-import { examine, openSource } from '../source.ts';
+import { examine } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface InfoOptions extends CommonOptions, SourceOptions, ImageOptions {
   spec: string | undefined;
 }
 
 export async function info(options: InfoOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, async (source) => {
     const { image, snapshot } = selectImage(source, options);
     await examine(source, [image]);
     const layer = buildLayer(image, snapshot);
@@ -29,9 +29,7 @@ export async function info(options: InfoOptions, context: CommandContext): Promi
     if (context.json) printJson(context, result);
     else context.streams.stdout.write(infoText(result));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerInfo({ program, run }: Registry): void {

@@ -14,7 +14,8 @@ import {
 import { bytesText } from '../progress.ts';
 import { imageRows } from '../render/image-rows.ts';
 import { table } from '../render/table.ts';
-import { examine, openSource, type Source } from '../source.ts';
+import { examine, type Source } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface LsOptions extends CommonOptions, SourceOptions {
   long?: boolean;
@@ -57,8 +58,7 @@ function showLong(images: readonly Image[], context: CommandContext): void {
 }
 
 export async function ls(options: LsOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, async (source) => {
     const images = select(source, options.where);
     await examine(source, images);
     const rows = imageRows(images, options.long === true);
@@ -70,9 +70,7 @@ export async function ls(options: LsOptions, context: CommandContext): Promise<E
     else if (options.long) showLong(images, context);
     else context.streams.stdout.write(rows.map((row) => `${row.spec}\n`).join(''));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerLs({ program, run }: Registry): void {

@@ -10,7 +10,7 @@ import {
 } from '../options.ts';
 import { table } from '../render/table.ts';
 import { type PoolChoice, selectPools } from '../select-pool.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 import { groupOf } from '../word-groups.ts';
 
 interface NamespaceLsOptions extends CommonOptions, SourceOptions, PoolChoice {}
@@ -19,8 +19,7 @@ export async function namespaceLs(
   options: NamespaceLsOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const rows = selectPools(source, options).flatMap(({ cluster, pool }) =>
       namespacesOf(cluster, pool).map((name) => ({ name, pool: cluster.poolName(pool) })),
     );
@@ -28,9 +27,7 @@ export async function namespaceLs(
     if (context.json) printJson(context, rows);
     else if (rows.length > 0) context.streams.stdout.write(table([['NAME', 'POOL'], ...lines]));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerNamespaceLs({ program, run }: Registry): void {

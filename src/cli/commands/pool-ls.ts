@@ -10,7 +10,7 @@ import {
 } from '../options.ts';
 import { table } from '../render/table.ts';
 import { selectPools } from '../select-pool.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 import { groupOf } from '../word-groups.ts';
 
 interface PoolLsOptions extends CommonOptions, SourceOptions {}
@@ -80,15 +80,12 @@ function poolTable(rows: readonly PoolJson[]): string {
 }
 
 export async function poolLs(options: PoolLsOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const rows = selectPools(source, {}).map(poolJson);
     if (context.json) printJson(context, rows);
     else context.streams.stdout.write(poolTable(rows));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerPoolLs({ program, run }: Registry): void {

@@ -13,7 +13,7 @@ import {
 } from '../options.ts';
 import { snapshotJson, snapshotTable } from '../render/snapshot-rows.ts';
 import { selectImage } from '../select-image.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 import { groupOf } from '../word-groups.ts';
 
 interface SnapLsOptions extends CommonOptions, SourceOptions, ImageOptions {
@@ -26,8 +26,7 @@ export async function snapLs(options: SnapLsOptions, context: CommandContext): P
   if (spec !== undefined && parseImageSpec(spec).snapshot !== undefined) {
     throw usageError(`"${spec}" names a snapshot: name an image to see its snapshots`);
   }
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const { image } = selectImage(source, options);
     for (const problem of image.problems) context.warn(problem);
     const rows = image.header.snapshots
@@ -36,9 +35,7 @@ export async function snapLs(options: SnapLsOptions, context: CommandContext): P
     if (!context.json) context.streams.stdout.write(snapshotTable(rows, all));
     else printJson(context, all ? rows : rows.map(({ namespace: _, ...row }) => row));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerSnapLs({ program, run }: Registry): void {

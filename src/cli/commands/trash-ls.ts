@@ -10,7 +10,7 @@ import {
 } from '../options.ts';
 import { trashJson, trashTable, trashText } from '../render/trash-rows.ts';
 import { type PoolChoice, selectPools } from '../select-pool.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 import { groupOf } from '../word-groups.ts';
 
 interface TrashLsOptions extends CommonOptions, SourceOptions, PoolChoice {
@@ -22,8 +22,7 @@ interface TrashLsOptions extends CommonOptions, SourceOptions, PoolChoice {
 const isUsers = ({ source }: TrashEntry): boolean => source === 'user' || source === 'user parent';
 
 export async function trashLs(options: TrashLsOptions, context: CommandContext): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const long = options.long === true;
     const rows = selectPools(source, options).flatMap((scope) => {
       const { entries, problems } = trashOf(scope);
@@ -35,9 +34,7 @@ export async function trashLs(options: TrashLsOptions, context: CommandContext):
     if (context.json) printJson(context, rows);
     else context.streams.stdout.write(long ? trashTable(rows) : trashText(rows));
     return EXIT.ok;
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerTrashLs({ program, run }: Registry): void {
