@@ -40,9 +40,7 @@ export async function copyPlans(
   const totals: CopyOutcome = { read: 0, written: 0, objects: 0, gone: [], bereft: [] };
   let attempts = plans.map((plan) => new Attempt(plan));
   while (attempts.length > 0) {
-    const { next, failed } = takeCopies(attempts, lanes);
-    for (const attempt of failed) giveUp(attempt, target, totals, losses);
-    const outcomes = await runRound(next, lanes, target, verify);
+    const outcomes = await runRound(attempts, lanes, target, verify, totals, losses);
     attempts = outcomes
       .filter((outcome) => !settle(outcome, target, totals, losses))
       .map(({ attempt }) => attempt);
@@ -111,23 +109,21 @@ function withoutBad(pieces: readonly number[], { bad }: CopyResult & { ok: true 
   return good;
 }
 
-/** Gives every attempt its next copy; `failed` are those that have none left. */
-function takeCopies(attempts: readonly Attempt[], lanes: ReadLanes) {
-  const next: Attempt[] = [];
-  const failed: Attempt[] = [];
-  for (const attempt of attempts) (attempt.takeNext(lanes) ? next : failed).push(attempt);
-  return { next, failed };
-}
-
-/** Runs all attempts, a few messages for each OSD. */
+/** Gives every attempt its next copy and runs them all, a few messages for each OSD. */
 async function runRound(
   attempts: readonly Attempt[],
   lanes: ReadLanes,
   target: ImageTarget,
   verify: Verify,
+  totals: CopyOutcome,
+  losses: Losses,
 ): Promise<Outcome[]> {
   const byOsd = new Map<CatalogOsd, Attempt[]>();
   for (const attempt of attempts) {
+    if (!attempt.takeNext(lanes)) {
+      giveUp(attempt, target, totals, losses);
+      continue;
+    }
     const osd = attempt.copy!.osd.catalog;
     const list = byOsd.get(osd);
     if (list === undefined) byOsd.set(osd, [attempt]);

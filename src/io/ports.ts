@@ -50,6 +50,8 @@ export interface CatalogStorage {
 export interface TaskRunner {
   /** @throws what the task threw, as the `SalvageError` it was */
   run<Value>(name: string, task: unknown, transfer?: readonly object[]): Promise<Value>;
+  /** what turned out damaged in the stores that tasks read objects of: the first of it, in words */
+  readonly damage: ReadonlySet<string>;
   close(): Promise<void>;
 }
 

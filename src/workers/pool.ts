@@ -5,7 +5,10 @@ import { PulseWatch } from '../io/heartbeat.ts';
 import type { TaskRunner } from '../io/ports.ts';
 
 /** A worker's answer: errors are data, because a posted `Error` loses its class and fields. */
-export type Answer<T> = { ok: true; value: T } | { ok: false; error: SerializedError };
+export type Answer<T> = ({ ok: true; value: T } | { ok: false; error: SerializedError }) & {
+  /** what turned out damaged in the stores that were read */
+  damage: string[];
+};
 
 /** What a worker is sent: the task, and where it shows that it is alive. */
 export interface Message<Task> {
@@ -22,6 +25,8 @@ const IDLE_TIMEOUT_MS = 5_000;
 const LOOK_MS = 500;
 /** Longer than what a disk's own recovery and the kernel's retries take for one bad sector. */
 export const READ_TIMEOUT_S = 90;
+/** Damage told of: threads come and go, and each finds it anew. */
+const KEPT_DAMAGE = 200;
 
 /** Tasks whose threads are watched. */
 class Watch {
@@ -71,7 +76,9 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
     maxQueue: Number.POSITIVE_INFINITY,
   });
   const watch = new Watch(readTimeoutS * 1000);
+  const damage = new Set<string>();
   return {
+    damage,
     async run<Value>(name: string, task: unknown, transfer: readonly object[] = []) {
       const pulse = new PulseWatch();
       const stop = new AbortController();
@@ -85,6 +92,7 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
         const message: Message<unknown> = { task, pulse: pulse.shared };
         const options = { name, transferList: transfer as never, signal: stop.signal };
         const answer = (await pool.run(message, options)) as Answer<Value>;
+        for (const text of answer.damage) if (damage.size < KEPT_DAMAGE) damage.add(text);
         if (answer.ok) return answer.value;
         throw deserializeError(answer.error);
       } catch (error) {

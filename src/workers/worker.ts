@@ -4,7 +4,7 @@ import { copyObjects } from '../export/copy-objects.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { beatInto } from '../io/heartbeat.ts';
 import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
-import { storeAt } from '../store/store-cache.ts';
+import { storeAt, takeDamage } from '../store/store-cache.ts';
 import { surveyStore } from '../store/survey-store.ts';
 import type { Answer, Message } from './pool.ts';
 
@@ -15,9 +15,9 @@ const answering =
   ({ task, pulse }: Message<Task>): Answer<Value> => {
     beatInto(pulse);
     try {
-      return { ok: true, value: run(task) };
+      return { ok: true, value: run(task), damage: takeDamage() };
     } catch (error) {
-      return { ok: false, error: serializeError(error) };
+      return { ok: false, error: serializeError(error), damage: takeDamage() };
     }
   };
 

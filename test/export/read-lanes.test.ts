@@ -31,6 +31,7 @@ function lanesWith(answer: (job: CopyJob) => CopyResult, signal?: AbortSignal) {
       asked.push(jobs.map(({ size }) => size!));
       return jobs.map(answer) as Value;
     },
+    damage: new Set(),
     close: async () => {},
   };
   const locations = new Map(['a', 'b'].map((key) => [key, location(key)]));
@@ -91,7 +92,8 @@ describe('a disk that does not answer', () => {
         if (keys.includes('b')) throw silent(8);
         return [good] as Value;
       },
-      close: async () => {},
+      damage: new Set(),
+    close: async () => {},
     };
     const locations = new Map(['a', 'b'].map((key) => [key, location(key)]));
     const devices = {

@@ -90,6 +90,7 @@ export function recoveryReport({
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
     guesses: image.guesses,
     problems: image.problems,
+    warnings: [...source.runner.damage],
     overrides,
     rbd_salvage: VERSION,
   };
@@ -119,6 +120,7 @@ export function showLosses(report: RecoveryReport, context: CommandContext): voi
   showRanges('lost (zeros)', report.lost, context);
   showRanges('doubtful', report.doubtful, context);
   // Told even where nothing is missed: an OSD that lived longer than all of these may know better.
+  for (const warning of report.warnings) context.warn(`damaged: ${warning}`);
   for (const { osd, bytes, reason } of report.missing_osds) {
     const amount = bytes === undefined ? '' : `, ${bytesText(bytes)} of this image`;
     context.say(`not here: ${osd} (${reason}${amount})`);
