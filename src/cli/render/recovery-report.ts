@@ -98,7 +98,7 @@ export function recoveryReport({
 
 export type RecoveryReport = ReturnType<typeof recoveryReport>;
 
-/** Ranges listed on the terminal; all of them are in the report. */
+/** Ranges, and damaged places, listed on the terminal; all of them are in the report. */
 const SHOWN_RANGES = 8;
 
 export function showRanges(
@@ -120,7 +120,10 @@ export function showLosses(report: RecoveryReport, context: CommandContext): voi
   showRanges('lost (zeros)', report.lost, context);
   showRanges('doubtful', report.doubtful, context);
   // Told even where nothing is missed: an OSD that lived longer than all of these may know better.
-  for (const warning of report.warnings) context.warn(`damaged: ${warning}`);
+  const { warnings } = report;
+  for (const warning of warnings.slice(0, SHOWN_RANGES)) context.warn(`damaged: ${warning}`);
+  if (warnings.length > SHOWN_RANGES)
+    context.warn(`  and ${countText(warnings.length - SHOWN_RANGES)} more damaged places`);
   for (const { osd, bytes, reason } of report.missing_osds) {
     const amount = bytes === undefined ? '' : `, ${bytesText(bytes)} of this image`;
     context.say(`not here: ${osd} (${reason}${amount})`);
