@@ -3,7 +3,7 @@ import type { CatalogOsd } from '../../src/catalog/catalog.ts';
 import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
 import { type CopyTask, ReadLanes } from '../../src/export/read-lanes.ts';
-import type { ObjectCopy } from '../../src/image/resolve-objects.ts';
+import type { ObjectCopy } from '../../src/image/object-candidates.ts';
 import type { TaskRunner } from '../../src/io/ports.ts';
 import type { OsdLocation } from '../../src/store/object-store.ts';
 
@@ -54,7 +54,10 @@ describe('a disk that does not answer', () => {
     });
     const results = await lanes.copy(osd('a'), [job(1), job(2), job(3)], NOWHERE, 3);
     expect(results.map(({ ok }) => ok)).toEqual([true, false, true]);
-    expect(results[1]).toMatchObject({ failure: 'unreadable', reason: expect.stringMatching(/no answer/) });
+    expect(results[1]).toMatchObject({
+      failure: 'unreadable',
+      reason: expect.stringMatching(/no answer/),
+    });
     expect(lanes.isHere(osd('a'))).toBe(true);
   });
 
@@ -93,7 +96,7 @@ describe('a disk that does not answer', () => {
         return [good] as Value;
       },
       damage: new Set(),
-    close: async () => {},
+      close: async () => {},
     };
     const locations = new Map(['a', 'b'].map((key) => [key, location(key)]));
     const devices = {
