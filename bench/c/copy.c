@@ -1,9 +1,9 @@
 // The baseline of an export: stitches object files into one image with pread and pwrite, leaving
 // out blocks of zeros.
 //
-//   copy DESTINATION [BUFFER_BYTES] < LIST        LIST: lines of OFFSET PATH
+//   copy DESTINATION [BUFFER_BYTES [sync]] < LIST        LIST: lines of OFFSET PATH
 //
-// Prints bytes read and written.
+// With `sync` the image is on disk before it ends. // Prints bytes read and written.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -74,5 +74,6 @@ int main(int argc, char **argv) {
     close(fd);
   }
   if (ftruncate(image, end) < 0) die("ftruncate");
+  if (argc > 3 && fsync(image) < 0) die("fsync");
   printf("{\"read\":%llu,\"written\":%llu}\n", (unsigned long long)read_bytes, (unsigned long long)written);
 }

@@ -1,6 +1,6 @@
 /** FileStore's omap entries: docs/formats/filestore.md, "omap". */
 
-const u8 = (n) => Buffer.from([n]);
+export const u8 = (n) => Buffer.from([n]);
 export const u32 = (n) => {
   const b = Buffer.alloc(4);
   b.writeUInt32LE(n);
@@ -12,7 +12,8 @@ export const u64 = (n) => {
   return b;
 };
 export const string = (text) => Buffer.concat([u32(Buffer.byteLength(text)), Buffer.from(text)]);
-const versioned = (v, compat, body) => Buffer.concat([u8(v), u8(compat), u32(body.length), body]);
+export const versioned = (v, compat, body) =>
+  Buffer.concat([u8(v), u8(compat), u32(body.length), body]);
 
 const HEAD = -2;
 const escapeKey = (text) => text.replace(/%/g, '%p').replace(/\./g, '%e').replace(/_/g, '%u');

@@ -1,9 +1,7 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
 import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-info.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
-import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { EcSource } from '../image/ec-shards.ts';
-import { alignedBuffer } from '../io/aligned-buffer.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { EcObject } from '../store/ec-object.ts';
 import { EcSalvage } from '../store/ec-salvage.ts';
@@ -14,6 +12,8 @@ import type {
   OsdLocation,
 } from '../store/object-store.ts';
 import { storeAt } from '../store/store-cache.ts';
+import { forEachPiece } from './plan.ts';
+import { crcOf, readPieces, readRange } from './read-object.ts';
 import { forEachDataRun } from './zero-runs.ts';
 
 /** The shards of an erasure-coded object, each on an OSD of its own. */
@@ -60,11 +60,6 @@ export type CopyResult =
       bad: BadPiece[];
     }
   | { ok: false; failure: CopyFailure; reason: string };
-
-/** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
-const BUFFER_BYTES = 1 << 20;
-let shared: Buffer | undefined;
-const zeros = Buffer.alloc(BUFFER_BYTES);
 
 /** Copies objects of one OSD into the image; each job's outcome stands at its place. */
 export function copyObjects(
@@ -176,83 +171,21 @@ function checkDigest(object: OpenObject, digest: number, found: number): CopyRes
   return { ok: false, failure: 'digest', reason };
 }
 
-/** crc32c of a run of zeros, continued from `crc`. */
-function crcOfZeros(crc: number, length: number): number {
-  let result = crc;
-  for (let left = length; left > 0; left -= zeros.length) {
-    result = cephCrc32c(result, zeros.subarray(0, Math.min(left, zeros.length)));
-  }
-  return result;
-}
-
-/**
- * Reads [from, to) of an object in large pieces, holes left out.
- * @returns the crc32c of the range (holes as zeros) continued from `crc`; `crc` itself if undefined
- */
-function readRange(
-  object: OpenObject,
-  from: number,
-  to: number,
-  crc: number | undefined,
-  use: (buffer: Buffer, length: number, offset: number) => void,
-): number | undefined {
-  shared ??= alignedBuffer(BUFFER_BYTES);
-  let sum = crc;
-  let at = from;
-  while (at < to) {
-    const data = object.nextData(at, to);
-    if (data === undefined) break;
-    const [start, end] = data;
-    // A store that does not get ahead must not be asked for ever.
-    if (end <= at)
-      throw sourceIoError(`${object.path}: no data range at ${at}`, {
-        path: object.path,
-        offset: at,
-      });
-    if (sum !== undefined) sum = crcOfZeros(sum, start - at);
-    for (at = start; at < end; ) {
-      const n = object.read(shared.subarray(0, Math.min(BUFFER_BYTES, end - at)), at);
-      // Shorter than it said: taking that for the end would lose the rest without a word.
-      if (n === 0)
-        throw sourceIoError(`${object.path}: ends at ${at}, not ${end}`, {
-          path: object.path,
-          offset: at,
-        });
-      if (sum !== undefined) sum = cephCrc32c(sum, shared.subarray(0, n));
-      use(shared, n, at);
-      at += n;
-    }
-  }
-  return sum === undefined ? undefined : crcOfZeros(sum, to - at);
-}
-
-const crcOf = (object: OpenObject): number =>
-  readRange(object, 0, object.size, 0xffffffff, () => {})!;
-
 function copyPieces(object: OpenObject, job: CopyJob, sink: ImageSink, size: number): CopyResult {
   const { pieces, overwrite } = job;
   let written = 0;
   let read = 0;
-  let crc =
-    job.digest === undefined || job.lenient || !coversAll(pieces, object.size)
-      ? undefined
-      : 0xffffffff;
-  for (let i = 0; i < pieces.length; i += 3) {
-    const offset = pieces[i]!;
-    const length = pieces[i + 1]!;
-    const imageOffset = pieces[i + 2]!;
-    if (overwrite) sink.zero(imageOffset, length);
-    if (offset >= size) continue;
-    crc = readRange(object, offset, Math.min(offset + length, size), crc, (buffer, n, at) => {
-      const position = imageOffset + at - offset;
-      read += n;
-      forEachDataRun(buffer, n, position, (from, to) => {
-        sink.write(buffer, from, to, position + from);
-        written += to - from;
-      });
+  if (overwrite) forEachPiece(pieces, (offset, length) => sink.zero(offset, length));
+  const isCheck = job.digest !== undefined && !job.lenient && coversAll(pieces, object.size);
+  const crc = isCheck ? 0xffffffff : undefined;
+  const found = readPieces(object, pieces, size, crc, (buffer, start, end, position) => {
+    read += end - start;
+    forEachDataRun(buffer, start, end, position, (from, to) => {
+      sink.write(buffer, from, to, position + from - start);
+      written += to - from;
     });
-  }
-  const failure = crc === undefined ? undefined : checkDigest(object, job.digest!, crc);
+  });
+  const failure = isCheck ? checkDigest(object, job.digest!, found!) : undefined;
   return failure ?? { ok: true, written, read, bad: [] };
 }
 
@@ -272,7 +205,7 @@ function salvagePieces(object: OpenObject, job: CopyJob, sink: ImageSink): CopyR
       try {
         readRange(object, at, at + n, undefined, (buffer, m, from) => {
           result.read += m;
-          forEachDataRun(buffer, m, position + from - at, (start, end) => {
+          forEachDataRun(buffer, 0, m, position + from - at, (start, end) => {
             sink.write(buffer, start, end, position + from - at + start);
             result.written += end - start;
           });

@@ -9,19 +9,20 @@ function isZero(buffer: Buffer, from: number, to: number): boolean {
 }
 
 /**
- * Calls `write` for each run of blocks of `buffer` [0, length) that hold other than zeros. Blocks
- * are cut at multiples of 4096 of the output, where the buffer's first byte goes to `position`.
+ * Calls `write` for each run of blocks of `buffer` [start, end) that hold other than zeros. Blocks
+ * are cut at multiples of 4096 of the output, where byte `start` goes to `position`.
  */
 export function forEachDataRun(
   buffer: Buffer,
-  length: number,
+  start: number,
+  end: number,
   position: number,
   write: (from: number, to: number) => void,
 ): void {
   let runStart = -1;
-  let from = 0;
-  let to = Math.min(length, HOLE_BYTES - (position % HOLE_BYTES));
-  while (from < length) {
+  let from = start;
+  let to = Math.min(end, start + HOLE_BYTES - (position % HOLE_BYTES));
+  while (from < end) {
     if (isZero(buffer, from, to)) {
       if (runStart >= 0) write(runStart, from);
       runStart = -1;
@@ -29,7 +30,7 @@ export function forEachDataRun(
       runStart = from;
     }
     from = to;
-    to = Math.min(length, to + HOLE_BYTES);
+    to = Math.min(end, to + HOLE_BYTES);
   }
-  if (runStart >= 0) write(runStart, length);
+  if (runStart >= 0) write(runStart, end);
 }

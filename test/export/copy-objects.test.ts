@@ -104,6 +104,36 @@ describe('copyObjects', () => {
     ]);
   });
 
+  it('reads stripe units that follow each other in the object as one, and no gaps', () => {
+    const bytes = Buffer.from('abcdefghijklmnop');
+    const { results, out, reads } = copied({ a: { bytes } }, [
+      job('a', [0, 2, 1010, 2, 2, 1000, 4, 2, 1020, 9, 3, 1004, 12, 9, 1030]),
+    ]);
+    expect(text(out).slice(0, 40)).toBe('cd..jkl...ab........ef........mnop......');
+    expect(reads).toEqual([
+      [0, 6],
+      [9, 7],
+    ]);
+    expect(results).toEqual([{ ok: true, read: 13, written: 13, bad: [] }]);
+  });
+
+  it('cuts pieces where a large read ends', () => {
+    const bytes = Buffer.alloc(2 * MIB + 8192, 1);
+    for (let i = 0; i < bytes.length; i += 4096) bytes.writeUInt32LE(i, i);
+    // Units of 4096 + 512 that alternate between two halves of the image.
+    const unit = 4608;
+    const pieces: number[] = [];
+    for (let at = 0, i = 0; at < bytes.length; at += unit, i++)
+      pieces.push(at, unit, 1000 + (i % 2) * 2 * MIB + (i >> 1) * unit);
+    const { out, results } = copied({ a: { bytes } }, [job('a', pieces)], 4 * MIB);
+    for (let i = 0; i < pieces.length; i += 3) {
+      const from = bytes.subarray(pieces[i]!, pieces[i]! + unit);
+      const at = pieces[i + 2]! - 1000;
+      expect(out.subarray(at, at + from.length).equals(from)).toBe(true);
+    }
+    expect(results[0]).toMatchObject({ read: bytes.length });
+  });
+
   it('takes an object that ends within a piece, or before it', () => {
     const { results, out } = copied({ a: { bytes: Buffer.from('abc') } }, [
       job('a', [0, 8, 1000]),

@@ -4,7 +4,7 @@ import { forEachDataRun } from '../../src/export/zero-runs.ts';
 /** Runs of a buffer whose first byte goes to `position` of the output. */
 function runs(buffer: Buffer, position = 0, length = buffer.length): [number, number][] {
   const found: [number, number][] = [];
-  forEachDataRun(buffer, length, position, (from, to) => found.push([from, to]));
+  forEachDataRun(buffer, 0, length, position, (from, to) => found.push([from, to]));
   return found;
 }
 
