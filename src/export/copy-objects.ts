@@ -61,37 +61,62 @@ export type CopyResult =
     }
   | { ok: false; failure: CopyFailure; reason: string };
 
-/** Copies objects of one OSD into the image; each job's outcome stands at its place. */
+/**
+ * Copies objects of one OSD into the image; each job's outcome stands at its place.
+ * @param readAhead begin to read the next object before one is copied
+ */
 export function copyObjects(
   store: ObjectStoreReader,
   jobs: readonly CopyJob[],
   target: ImageTarget,
+  readAhead = false,
 ): CopyResult[] {
   const sink = openSink(target);
+  let next: Opening | undefined;
   try {
-    return jobs.map((job) => copyTolerantly(store, job, sink));
+    return jobs.map((job, i) => {
+      const opening = next ?? openJob(store, job);
+      const following = readAhead ? jobs[i + 1] : undefined;
+      next = following && openJob(store, following);
+      next?.object?.readAhead?.();
+      return copyTolerantly(opening, job, sink);
+    });
   } finally {
+    next?.object?.close();
     sink.close();
   }
 }
 
-function copyTolerantly(store: ObjectStoreReader, job: CopyJob, sink: ImageSink): CopyResult {
+/** An object that was opened, or why it could not be. */
+type Opening = { object: OpenObject; failure?: never } | { object?: never; failure: CopyResult };
+
+function openJob(store: ObjectStoreReader, job: CopyJob): Opening {
   try {
     const verify = !job.lenient;
-    const object = job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job);
-    try {
-      const examined = job.examine ? examine(object, job) : job;
-      if ('ok' in examined) return examined;
-      return job.salvage
-        ? salvagePieces(object, examined, sink)
-        : copyObject(object, examined, sink);
-    } finally {
-      object.close();
-    }
+    return {
+      object: job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job),
+    };
   } catch (error) {
-    // What the sink throws is the destination's fault and ends the export.
-    if (!isSourceFault(error)) throw error;
-    return { ok: false, failure: 'unreadable', reason: errorText(error) };
+    return { failure: unreadable(error) };
+  }
+}
+
+/** What the sink throws is the destination's fault and ends the export. */
+function unreadable(error: unknown): CopyResult {
+  if (!isSourceFault(error)) throw error;
+  return { ok: false, failure: 'unreadable', reason: errorText(error) };
+}
+
+function copyTolerantly({ object, failure }: Opening, job: CopyJob, sink: ImageSink): CopyResult {
+  if (failure !== undefined) return failure;
+  try {
+    const examined = job.examine ? examine(object, job) : job;
+    if ('ok' in examined) return examined;
+    return job.salvage ? salvagePieces(object, examined, sink) : copyObject(object, examined, sink);
+  } catch (error) {
+    return unreadable(error);
+  } finally {
+    object.close();
   }
 }
 

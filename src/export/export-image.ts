@@ -13,6 +13,7 @@ import { LossMap, type LossRange } from './loss-map.ts';
 import { type ImageRange, type Losses, planRanges } from './plan.ts';
 import { PlannedReads } from './planned-reads.ts';
 import type { ReadLanes } from './read-lanes.ts';
+import { StreamBuffers } from './stream-buffers.ts';
 
 export interface ExportContext {
   layer: Layer;
@@ -39,9 +40,10 @@ export interface ExportOutcome extends CopyTotals {
 const FILE_RANGE = 256 << 20;
 /** Ranges in the works at once: while one is copied the next is planned. */
 const FILE_RANGES = 3;
-/** A stream is put together in memory: two of these at a time. */
+/** A stream is put together in memory: some of these at a time, so that every disk has work. */
 const STREAM_RANGE = 32 << 20;
 const STREAM_RANGES = 2;
+const MAX_STREAM_RANGES = 10;
 
 /** More objects than this in one range would make planning itself the long part. */
 const RANGE_OBJECTS = 8192;
@@ -215,25 +217,28 @@ export async function exportToStream(
   context: ExportContext,
   write: StreamWriter,
 ): Promise<ExportOutcome> {
-  const { layer, progress, signal } = context;
+  const { layer, lanes, progress, signal } = context;
   const exporter = new Exporter(context);
   progress.begin('export', 'bytes', layer.size);
-  const waiting: Promise<Uint8Array>[] = [];
+  const waiting: Promise<Uint8Array<SharedArrayBuffer>>[] = [];
+  const buffers = new StreamBuffers();
+  const window = Math.min(STREAM_RANGES + lanes.osdCount, MAX_STREAM_RANGES);
   const hash = context.digest ? createHash('sha256') : undefined;
   const send = async () => {
     const bytes = await waiting.shift()!;
     hash?.update(bytes);
     await write(bytes);
+    buffers.give(bytes.buffer);
   };
   for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, STREAM_RANGE))) {
     signal.throwIfAborted();
-    const buffer = new SharedArrayBuffer(length);
+    const buffer = buffers.take(length);
     const target = { kind: 'memory' as const, buffer, base: offset };
     const filled = exporter.ranges([{ offset, length }], target);
     const bytes = filled.then(() => new Uint8Array(buffer));
     bytes.catch(() => {}); // it is awaited in its turn
     waiting.push(bytes);
-    if (waiting.length >= STREAM_RANGES) await send();
+    if (waiting.length >= window) await send();
   }
   while (waiting.length > 0) await send();
   progress.end();

@@ -3,7 +3,7 @@ import { Semaphore } from '../catalog/semaphore.ts';
 import { isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
-import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
+import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
@@ -20,6 +20,8 @@ export interface CopyTask {
   location: OsdLocation;
   jobs: CopyJob[];
   target: ImageTarget;
+  /** the disk is to go on while an object is written */
+  readAhead: boolean;
 }
 
 export interface DigestTask {
@@ -51,7 +53,7 @@ export class ReadLanes {
   readonly #locations: ReadonlyMap<string, OsdLocation>;
   readonly #gates = new Map<string, Semaphore>();
   readonly #pending = new Map<string, number>();
-  readonly #devices = new Map<string, { device: string; readers: number }>();
+  readonly #devices = new Map<string, DeviceLane>();
 
   readonly #health = new DeviceHealth();
   readonly #preferred: ReadonlySet<string>;
@@ -73,6 +75,11 @@ export class ReadLanes {
     this.#runner = runner;
     this.#lanes = lanes;
     this.#locations = locations;
+  }
+
+  /** OSDs at hand: no more disks can be read from at the same time. */
+  get osdCount(): number {
+    return this.#locations.size;
   }
 
   isHere(osd: CatalogOsd): boolean {
@@ -98,7 +105,7 @@ export class ReadLanes {
     });
   }
 
-  #device(location: OsdLocation): { device: string; readers: number } {
+  #device(location: OsdLocation): DeviceLane {
     let found = this.#devices.get(location.dataPath);
     if (found === undefined) {
       found = this.#lanesOf(location);
@@ -107,7 +114,7 @@ export class ReadLanes {
     return found;
   }
 
-  #lanesOf({ dataPath }: OsdLocation): { device: string; readers: number } {
+  #lanesOf({ dataPath }: OsdLocation): DeviceLane {
     try {
       return this.#lanes.of(dataPath);
     } catch (error) {
@@ -266,7 +273,9 @@ export class ReadLanes {
     const isErasure = jobs.some(({ ec }) => ec !== undefined);
     const copyNow = () => {
       this.#signal?.throwIfAborted();
-      const task: CopyTask = { location, jobs: jobs.map((job) => this.#asked(job)), target };
+      const readAhead = this.#device(location).spins === true;
+      const asked = jobs.map((job) => this.#asked(job));
+      const task: CopyTask = { location, jobs: asked, target, readAhead };
       return this.#runner.run<CopyResult[]>('copy', task);
     };
     const copyOnce = () => this.#through(location, copyNow, isErasure);

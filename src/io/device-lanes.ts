@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import type { DeviceLanes } from './ports.ts';
+import type { DeviceLane, DeviceLanes } from './ports.ts';
 import { asSourceError } from './source-errors.ts';
 
 /** Linux's dev_t as `stat` gives it, split as sys/sysmacros.h does. */
@@ -34,16 +34,18 @@ function deviceOf(path: string): number {
 
 /** Readers by device: `jobs` where the operator says so, else one for a disk that spins. */
 export function deviceLanes(jobs: number | undefined): DeviceLanes {
-  const byDevice = new Map<number, number>();
+  const byDevice = new Map<number, DeviceLane>();
   return {
     of: (path) => {
       const dev = deviceOf(path);
-      let readers = byDevice.get(dev);
-      if (readers === undefined) {
-        readers = jobs ?? (isRotational(dev) ? 1 : availableParallelism());
-        byDevice.set(dev, readers);
+      let lane = byDevice.get(dev);
+      if (lane === undefined) {
+        const spins = isRotational(dev);
+        const readers = jobs ?? (spins ? 1 : availableParallelism());
+        lane = { device: String(dev), readers, spins };
+        byDevice.set(dev, lane);
       }
-      return { device: String(dev), readers };
+      return lane;
     },
   };
 }

@@ -11,7 +11,14 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { inSource } from './heartbeat.ts';
-import { ENODATA, ENXIO, EOPNOTSUPP, native } from './native.ts';
+import {
+  ENODATA,
+  ENXIO,
+  EOPNOTSUPP,
+  native,
+  POSIX_FADV_DONTNEED,
+  POSIX_FADV_WILLNEED,
+} from './native.ts';
 import type { ByteSource, SourceDirectory } from './ports.ts';
 import { asSourceError, errnoText, nativeSourceError, pathText } from './source-errors.ts';
 
@@ -48,6 +55,7 @@ export class FileSource implements ByteSource {
   readonly stat: Stats;
   readonly #device: number;
   #closed = false;
+  #leavesCache = false;
 
   constructor(file: Uint8Array | string) {
     this.path = pathText(file);
@@ -130,9 +138,25 @@ export class FileSource implements ByteSource {
     return [start, end <= start ? to : Math.min(end, to)];
   }
 
+  /**
+   * Has the kernel read all of it in the background. What was not in the page cache leaves it again
+   * when the file is closed: a recovery reads everything once, and others need the memory.
+   */
+  readAhead(): void {
+    if (native === undefined || this.size === 0) return;
+    // Read-ahead fills holes with pages of zeros.
+    if (this.stat.blocks * 512 < this.size) return;
+    const cached = native.cachedBytes(this.fd);
+    if (cached * 2 >= this.size) return;
+    // Where the kernel cannot tell (it is older), what others have put there must stay.
+    this.#leavesCache = cached >= 0;
+    inSource(this.#device, () => native!.fadvise(this.fd, 0, 0, POSIX_FADV_WILLNEED));
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.#leavesCache) native?.fadvise(this.fd, 0, 0, POSIX_FADV_DONTNEED);
     closeSync(this.fd);
   }
 }

@@ -20,6 +20,8 @@ export interface Native {
   fallocate(fd: number, mode: number, offset: number, length: number): number;
   /** 0 or an errno (positive, as posix_fadvise returns it) */
   fadvise(fd: number, offset: number, length: number, advice: number): number;
+  /** bytes of the file that are in the page cache, -ENOSYS before Linux 6.5 */
+  cachedBytes(fd: number): number;
   /** takes the file's advisory lock for this process: 0, -EWOULDBLOCK when another has it */
   lockExclusive(fd: number): number;
   /** size of a block device in bytes, -errno on failure */
@@ -35,8 +37,13 @@ const BLKGETSIZE64 = 0x80081272;
 
 export const FALLOC_FL_KEEP_SIZE = 1;
 export const FALLOC_FL_PUNCH_HOLE = 2;
-export const POSIX_FADV_SEQUENTIAL = 2;
+export const POSIX_FADV_WILLNEED = 3;
 export const POSIX_FADV_DONTNEED = 4;
+
+/** cachestat(2), the same number on every architecture; struct cachestat is five u64, nr_cache first */
+const SYS_CACHESTAT = 451;
+const CACHESTAT_BYTES = 40;
+const PAGE = 4096;
 
 /** LOCK_EX | LOCK_NB */
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
@@ -72,6 +79,10 @@ function load(koffi: Koffi): Native {
   const ioctl = libc.func('int ioctl(int fd, unsigned long request, void *arg)');
   const flock = libc.func('int flock(int fd, int operation)');
   const exit = libc.func('void _exit(int status)');
+  const cachestat = libc.func(
+    'long syscall(long number, int fd, void *range, void *found, unsigned int flags)',
+  );
+  const wholeFile = Buffer.alloc(16);
   const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
   return {
     getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
@@ -81,6 +92,11 @@ function load(koffi: Koffi): Native {
     seekHole: (fd, offset) => result(Number(lseek(fd, offset, SEEK_HOLE))),
     fallocate: (fd, mode, offset, n) => result(fallocate(fd, mode, offset, n)),
     fadvise: (fd, offset, n, advice) => fadvise(fd, offset, n, advice),
+    cachedBytes: (fd) => {
+      const found = Buffer.alloc(CACHESTAT_BYTES);
+      const r = result(Number(cachestat(SYS_CACHESTAT, fd, wholeFile, found, 0)));
+      return r < 0 ? r : Number(found.readBigUInt64LE()) * PAGE;
+    },
     lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
     exitNow: (status) => exit(status),
     blockDeviceSize: (fd) => {

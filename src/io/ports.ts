@@ -55,10 +55,19 @@ export interface TaskRunner {
   close(): Promise<void>;
 }
 
+/** A device as a place to read from. */
+export interface DeviceLane {
+  device: string;
+  /** how many readers it takes gladly */
+  readers: number;
+  /** a disk with an arm: it only stands still while nobody reads */
+  spins?: boolean;
+}
+
 /** How much of which device may be in use at once. */
 export interface DeviceLanes {
-  /** the device under a path, and how many readers it takes gladly */
-  of(path: string): { device: string; readers: number };
+  /** the device under a path */
+  of(path: string): DeviceLane;
 }
 
 /** Where work in progress is told; all calls are cheap and may be many. */

@@ -100,6 +100,8 @@ export interface OpenObject {
   read(target: Uint8Array, position: number): number;
   /** next range in [from, to) that may hold other than zeros; undefined: only holes are left */
   nextData(from: number, to: number): [start: number, end: number] | undefined;
+  /** begins to read all of it in the background, where the store can */
+  readAhead?(): void;
   close(): void;
 }
 

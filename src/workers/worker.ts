@@ -28,7 +28,7 @@ export const attrs = answering((task: AttrsTask) =>
   readCopyAttrs(storeAt(task.location), task.refs, task.wantSnapSet),
 );
 export const copy = answering((task: CopyTask) =>
-  copyObjects(storeAt(task.location), task.jobs, task.target),
+  copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead),
 );
 export const start = answering((task: StartTask) =>
   readObjectStart(storeAt(task.location), task.ref, task.length),

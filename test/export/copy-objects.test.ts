@@ -297,4 +297,29 @@ describe('copyObjects', () => {
     const target = { kind: 'memory', buffer: new SharedArrayBuffer(1), base: 0 } as const;
     expect(() => copyObjects(store, [job('a', [0, 1, 0])], target)).toThrow(TypeError);
   });
+
+  it('has the next object read ahead while one is copied, and closes it whatever happens', () => {
+    const told: string[] = [];
+    const { store, openObjects } = storeOf({ a: nine, b: nine, c: nine });
+    const telling = {
+      open(ref: ObjectRef): OpenObject {
+        const name = Buffer.from(ref.id.name).toString();
+        const object = store.open(ref);
+        const read: OpenObject['read'] = (target, position) => {
+          told.push(`read ${name}`);
+          return object.read(target, position);
+        };
+        return { ...object, read, readAhead: () => told.push(`ahead ${name}`) };
+      },
+    } as unknown as ObjectStoreReader;
+    const jobs = ['a', 'gone', 'b', 'c'].map((name, i) => job(name, [0, 9, i * 9]));
+    const target = { kind: 'memory', buffer: new SharedArrayBuffer(36), base: 0 } as const;
+    const results = copyObjects(telling, jobs, target, true);
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, true, true]);
+    expect(told).toEqual(['read a', 'ahead b', 'ahead c', 'read b', 'read c']);
+    expect(openObjects()).toBe(0);
+    const full = { kind: 'file', path: '/dev/full' } as const;
+    expect(() => copyObjects(telling, [jobs[0]!, jobs[2]!], full, true)).toThrow(/ENOSPC/);
+    expect(openObjects()).toBe(0);
+  });
 });

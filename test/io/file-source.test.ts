@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, openSync, statSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import {
@@ -9,6 +18,7 @@ import {
   sourceDirectory,
   tryReadSmallFile,
 } from '../../src/io/file-source.ts';
+import { native, POSIX_FADV_DONTNEED } from '../../src/io/native.ts';
 import { workDirectory } from '../helpers/fixtures.ts';
 import { setXattr } from '../helpers/xattrs.ts';
 
@@ -118,6 +128,41 @@ describe('xattrs', () => {
     expect(source.xattr('user.x')).toBeUndefined();
     expect(source.nextData(0, 10)).toEqual([0, 10]);
     source.close();
+  });
+});
+
+describe('read-ahead', () => {
+  const BYTES = 1 << 20;
+  const cachedBytes = (name: string): number => {
+    const fd = openSync(at(name), 'r');
+    const cached = native?.cachedBytes(fd) ?? -1;
+    closeSync(fd);
+    return cached;
+  };
+  function uncached(name: string): string {
+    const fd = openSync(file(name, Buffer.alloc(BYTES, 1)), 'r');
+    fsyncSync(fd);
+    native?.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    closeSync(fd);
+    return name;
+  }
+  // Needs Linux 6.5, and a file system that is not in memory.
+  const canTell = cachedBytes(uncached('probe')) === 0;
+
+  it.runIf(canTell)('leaves nothing in the page cache that was not there before', () => {
+    const source = new FileSource(at(uncached('once')));
+    source.readAhead();
+    expect(source.read(Buffer.alloc(BYTES), 0)).toBe(BYTES);
+    expect(cachedBytes('once')).toBe(BYTES);
+    source.close();
+    expect(cachedBytes('once')).toBe(0);
+  });
+
+  it.runIf(canTell)('leaves there what was', () => {
+    const source = new FileSource(file('cached', Buffer.alloc(BYTES, 1)));
+    source.readAhead();
+    source.close();
+    expect(cachedBytes('cached')).toBe(BYTES);
   });
 });
 

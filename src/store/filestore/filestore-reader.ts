@@ -135,6 +135,9 @@ class FileStoreObject implements OpenObject {
   nextData(from: number, to: number): [start: number, end: number] | undefined {
     return this.#file.nextData(from, to);
   }
+  readAhead(): void {
+    this.#file.readAhead();
+  }
   close(): void {
     this.#file.close();
   }
