@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module';
 import path from 'node:path';
-import fastGlob from 'fast-glob';
 import { osdKey } from '../catalog/osd-records.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { detectAll, type FoundOsd } from '../store/detect.ts';
@@ -14,8 +14,10 @@ export interface FoundOsds {
 
 /** A path as it stands, or what it matches where nothing is called so. */
 function expand(pattern: string): string[] {
-  if (statOrUndefined(pattern) !== undefined || !fastGlob.isDynamicPattern(pattern))
-    return [pattern];
+  if (statOrUndefined(pattern) !== undefined) return [pattern];
+  // Loading it takes longer than opening a catalog: most runs have no use for it.
+  const fastGlob = createRequire(import.meta.url)('fast-glob') as typeof import('fast-glob');
+  if (!fastGlob.isDynamicPattern(pattern)) return [pattern];
   return fastGlob.sync(pattern, { onlyFiles: false, dot: true, followSymbolicLinks: true }).sort();
 }
 

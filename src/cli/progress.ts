@@ -1,4 +1,5 @@
-import { SingleBar as Bar, Presets, type SingleBar } from 'cli-progress';
+import { createRequire } from 'node:module';
+import type { SingleBar } from 'cli-progress';
 import type { Progress } from '../io/ports.ts';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
@@ -27,6 +28,8 @@ export const silentProgress: Progress = { begin: () => {}, advance: () => {}, en
 
 /** A bar on stderr: amount, rate and time left of each phase. */
 export function barProgress(stream: NodeJS.WritableStream): Progress {
+  // Runs without a bar need not load it.
+  const bars = createRequire(import.meta.url)('cli-progress') as typeof import('cli-progress');
   let bar: SingleBar | undefined;
   let started = 0;
   let done = 0;
@@ -48,9 +51,9 @@ export function barProgress(stream: NodeJS.WritableStream): Progress {
       show = unit === 'bytes' ? bytesText : (n) => `${countText(n)} objects`;
       const format =
         expected === undefined ? `${phase} {amount}` : `${phase} {bar} {percentage}% {amount}`;
-      bar = new Bar(
+      bar = new bars.SingleBar(
         { format, stream, noTTYOutput: true, notTTYSchedule: 2000, hideCursor: null },
-        Presets.shades_classic,
+        bars.Presets.shades_classic,
       );
       bar.start(expected ?? 0, 0, payload());
     },
