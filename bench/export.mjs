@@ -80,11 +80,16 @@ function dropCaches() {
   fs.writeFileSync('/proc/sys/vm/drop_caches', '3');
 }
 
+/** Nothing that an earlier run has left may be gone on with. */
+function removeOutput() {
+  for (const left of ['', '.partial', '.map', '.report.json'])
+    fs.rmSync(out + left, { force: true });
+}
+
 async function runOnce({ argv }) {
-  fs.rmSync(out, { force: true });
+  removeOutput();
   if (given.cold) dropCaches();
   const { stdout: _, ...cost } = await measure(argv);
-  fs.rmSync(`${out}.report.json`, { force: true });
   return cost;
 }
 
@@ -151,7 +156,7 @@ function countCalls() {
   const calls = {};
   for (const { name, argv, image } of WORKLOADS) {
     if (image === undefined || name.endsWith('against')) continue;
-    fs.rmSync(out, { force: true });
+    removeOutput();
     const objects =
       fs.readFileSync(path.join(tree.root, `${image}.list`), 'utf8').split('\n').length - 1;
     const found = syscalls(argv, objects);

@@ -98,7 +98,7 @@ const all = paths.map((osd) => allocated(files(path.join(osd, 'current'))));
 const runs = Object.fromEntries(WORKLOADS.map(({ name }) => [name, []]));
 for (let round = 0; round < given.rounds; round++) {
   for (const { name, argv } of WORKLOADS) {
-    fs.rmSync(out, { force: true });
+    for (const old of ['', '.report.json', '.map']) fs.rmSync(out + old, { force: true });
     remount(true);
     const { stdout: _, ...cost } = await measure(slowed(argv));
     runs[name].push(cost);

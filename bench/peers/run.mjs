@@ -39,7 +39,7 @@ const salvage = (...args) => [
 async function timed(argv, env) {
   fs.rmSync(out, { force: true });
   const { stdout: _, ...cost } = await measure(argv, { env });
-  fs.rmSync(`${out}.report.json`, { force: true });
+  for (const left of ['.report.json', '.map']) fs.rmSync(out + left, { force: true });
   return cost;
 }
 
