@@ -1,3 +1,4 @@
+import { corruptError } from '../errors/salvage-error.ts';
 import type { MetadataObject } from './metadata.ts';
 import { pack, unpack } from './packing.ts';
 
@@ -62,5 +63,12 @@ export const packMetadata = (objects: readonly MetadataObject[]): Uint8Array =>
   pack(objects.map(toEntry));
 
 /** @throws CORRUPT */
-export const unpackMetadata = (bytes: Uint8Array): MetadataObject[] =>
-  unpack<Entry[]>(bytes, 'metadata objects').map(fromEntry);
+export function unpackMetadata(bytes: Uint8Array): MetadataObject[] {
+  const entries = unpack<Entry[]>(bytes, 'metadata objects');
+  try {
+    return entries.map(fromEntry);
+  } catch {
+    // Not what `packMetadata` makes, whatever its checksum says: there is no such list, or no rows.
+    throw corruptError('catalog: metadata objects are of another shape');
+  }
+}
