@@ -12,15 +12,22 @@ afterAll(work.dispose);
 const setting = { bin: BIN, work: work.path, truth: new Map<string, Buffer>() };
 
 /** `npm run damage` takes others, and all images. */
-const SEEDS = [1, 2, 3];
+const SEEDS = [1, 2];
 const IMAGES = 2;
 
+/** A machine that is busy with other things takes its time for some ten processes. */
+const TIMEOUT = 240_000;
+
 describe.each(clusters)('$name, damaged', (cluster) => {
-  it.each(SEEDS)('gives what it gave, or says what it does not (%i)', async (seed) => {
-    const { corruptions, problems } = await runTrial(setting, { cluster, seed, images: IMAGES });
-    expect({ corruptions, problems }).toEqual({ corruptions, problems: [] });
-    expect(corruptions.length).toBeGreaterThan(0);
-  });
+  it.each(SEEDS)(
+    'gives what it gave, or says what it does not (%i)',
+    async (seed) => {
+      const { corruptions, problems } = await runTrial(setting, { cluster, seed, images: IMAGES });
+      expect({ corruptions, problems }).toEqual({ corruptions, problems: [] });
+      expect(corruptions.length).toBeGreaterThan(0);
+    },
+    TIMEOUT,
+  );
 });
 
 describe('the comparison', () => {

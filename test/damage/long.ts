@@ -42,7 +42,7 @@ try {
     for (const cluster of clusters) {
       const seed = values.trial === undefined ? seeds.u32() : Number(values.trial);
       const { corruptions, problems, counts } = await runTrial(setting, {
-        ...{ cluster, seed, images: Number(values.images) },
+        ...{ cluster, seed, images: Number(values.images), thorough: true },
       });
       totals.trials++;
       for (const key of ['complete', 'incomplete', 'refused'] as const) totals[key] += counts[key];

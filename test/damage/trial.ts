@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Random, seedOf } from '../fuzz/random.ts';
-import { corrupt } from './corruptions.ts';
+import { corrupt, needsComparing } from './corruptions.ts';
 import { runProgram } from './program.ts';
 
 /** One damaged cluster: everything that is got out of it is right, or said not to be. */
@@ -40,6 +40,8 @@ export interface Trial {
   seed: number;
   /** images to export: so many, picked by the seed */
   images: number;
+  /** other commands, too */
+  thorough?: boolean;
 }
 
 export interface Outcome {
@@ -116,7 +118,7 @@ function silentFaults(out: string, stdout: string, status: number | null, truth:
 
 export async function runTrial(
   setting: Setting,
-  { cluster, seed, images }: Trial,
+  { cluster, seed, images, thorough = false }: Trial,
 ): Promise<Outcome> {
   const random = new Random(seedOf(cluster.name, seed));
   const directory = path.join(setting.work, `${cluster.name}-${seed}`);
@@ -127,6 +129,8 @@ export async function runTrial(
     const { paths, corruptions } = damagedCopy(random, cluster, directory);
     const specs = Object.keys(cluster.images);
     while (specs.length > images) specs.splice(random.below(specs.length), 1);
+    const compare = corruptions.some(needsComparing) || random.chance(2);
+    const verify = compare ? 'replicas' : 'digest';
     const catalog = path.join(directory, 'catalog');
     const json = ['--catalog', catalog, '--format', 'json', '--quiet'];
     const run = async (...argv: string[]) => {
@@ -136,10 +140,10 @@ export async function runTrial(
     };
     await run('scan', '--osd', ...paths, '--catalog', catalog, '--quiet');
     await run('ls', '-l', ...json);
-    await run('check', ...specs.slice(0, 2), ...json);
+    if (thorough) await run('check', ...specs.slice(0, 2), ...json);
     for (const spec of specs) {
       const out = path.join(directory, 'out.raw');
-      const argv = ['export', spec, out, '--verify', 'replicas', '--force', ...json];
+      const argv = ['export', spec, out, '--verify', verify, '--force', ...json];
       const { status, stdout } = await run(...argv);
       if (status === 0) counts.complete++;
       else if (status === 3) counts.incomplete++;

@@ -83,8 +83,13 @@ export function judge(decoder: Decoder, input: Uint8Array): Verdict {
   return { accepted, failure };
 }
 
+/** A fast reader that takes what the full one refuses is wrong, too. */
 function lawBroken(decoder: Decoder, bytes: Uint8Array): string | undefined {
-  return decoder.law?.(bytes);
+  try {
+    return decoder.law?.(bytes);
+  } catch (error) {
+    return `taken by one reader, refused by another: ${error instanceof Error ? firstFrames(error) : error}`;
+  }
 }
 
 /** Bits of a seed that are changed at most, and bytes that are decoded for it at most. */

@@ -30,7 +30,7 @@ const FAILURES = path.join(ROOT, 'test/work/failures');
 const CURRENT = path.join(ROOT, 'test/work/current');
 const HEAP_MB = 512;
 /** Milliseconds for one decoder before it is the next one's turn. */
-const TURN = 4000;
+const TURN = 2000;
 
 function options() {
   const { values } = parseArgs({

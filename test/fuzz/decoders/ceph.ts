@@ -61,7 +61,7 @@ export const CEPH: Decoders = {
       const again = parseColl(formatColl(coll));
       return JSON.stringify(again) === JSON.stringify(coll)
         ? undefined
-        : `${name} is read otherwise`;
+        : 'is read otherwise once written';
     },
   },
   coll: { run: reading(readColl) },

@@ -1,4 +1,3 @@
-import { nameToText } from '../../../src/bytes/names.ts';
 import { NOSNAP, SNAPDIR } from '../../../src/ceph/encoding.ts';
 import { SalvageError } from '../../../src/errors/salvage-error.ts';
 import { unescapeField } from '../../../src/store/escaped-field.ts';
@@ -25,19 +24,21 @@ import { readChained } from '../../../src/store/filestore/xattr-chain.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import { type Decoders, omapEntries, sourceOf } from '../decoder.ts';
 
+/** What no directory can hold. */
+const NO_FILE_NAME = /[\0/]/;
+
 /** The name that the parser for nearly all names takes must be the same to the one for all. */
 function sameFileName(bytes: Uint8Array): string | undefined {
+  if (NO_FILE_NAME.test(Buffer.from(bytes).toString('latin1'))) return undefined;
   const fast = new DataObjectNameParser();
   if (!fast.parse(bytes, 0, bytes.length)) return undefined;
   const full = parseFileName(bytes);
   const snap =
     fast.snap === ROW_HEAD ? NOSNAP : fast.snap === ROW_SNAPDIR ? SNAPDIR : BigInt(fast.snap);
-  if (full.hash !== fast.hash || full.snap !== snap)
-    return `${nameToText(bytes)}: other hash or snap`;
-  if (full.pool === undefined || full.key.length > 0)
-    return `${nameToText(bytes)} is not canonical`;
+  if (full.hash !== fast.hash || full.snap !== snap) return 'has another hash or snap';
+  if (full.pool === undefined || full.key.length > 0) return 'is not canonical';
   const again = formatFileName({ ...full, pool: full.pool });
-  return again.equals(bytes) ? undefined : `${nameToText(bytes)} is written ${nameToText(again)}`;
+  return again.equals(bytes) ? undefined : 'is written otherwise';
 }
 
 const BLOCK = 4096;
@@ -115,14 +116,7 @@ export const FILESTORE: Decoders = {
       new DataObjectNameParser().parse(bytes, 0, bytes.length);
       return [isShortened(bytes, 0, bytes.length), parseFileName(bytes)];
     },
-    law: (bytes) => {
-      try {
-        return sameFileName(bytes);
-      } catch (error) {
-        if (error instanceof SalvageError) return `refused where it was taken: ${error.message}`;
-        throw error;
-      }
-    },
+    law: sameFileName,
   },
   'escaped-field': { run: unescapeField },
   // Pairs of xattrs: a shortened name and what its file's xattrs say.

@@ -58,7 +58,7 @@ function sameName(name: Uint8Array): string | undefined {
   if (parsed === undefined) return undefined;
   const { prefix, objectNo, format } = parsed;
   const again = Buffer.from(dataObjectName(prefix, objectNo, format));
-  return again.equals(name) ? undefined : `${nameToText(name)} is taken for ${nameToText(again)}`;
+  return again.equals(name) ? undefined : 'is not the name that its parts make';
 }
 
 export const RBD: Decoders = {
