@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { Random } from '../fuzz/random.ts';
+import { editXattr, xattrNames } from '../helpers/xattrs.ts';
 
 /** Ways in which disks, file systems and people damage an OSD. Each says what it did. */
 
@@ -198,13 +199,17 @@ function kindOf(osd: string, file: string): string {
   return /rbd\\udata|\/rb\./.test(name) ? 'data' : 'objects';
 }
 
-function onFile(random: Random, osd: string): string | undefined {
+function onFile(
+  random: Random,
+  osd: string,
+  changes: readonly [string, OnFile][] = Object.entries(ON_FILES),
+): string | undefined {
   const files = filesBelow(osd);
   const kinds = new Set(files.map((file) => kindOf(osd, file)));
   const kind = random.pick([...kinds].sort());
   const candidates = files.filter((file) => kindOf(osd, file) === kind);
   const file = random.pick(candidates);
-  const [name, change] = random.pick(Object.entries(ON_FILES));
+  const [name, change] = random.pick(changes);
   const did = change(random, file, candidates);
   return did === undefined ? undefined : `${short(osd, file)}: ${name}: ${did}`;
 }
@@ -257,6 +262,22 @@ function dropXattrs(random: Random, osd: string): string | undefined {
   return `${short(osd, file)}: xattrs gone`;
 }
 
+/** Attributes have no checksum of their own on FileStore. */
+function flipXattr(random: Random, osd: string): string | undefined {
+  const files = filesBelow(osd).filter((file) => ['data', 'objects'].includes(kindOf(osd, file)));
+  if (files.length === 0) return undefined;
+  const file = random.pick(files);
+  const names = xattrNames(raw(file));
+  if (names.length === 0) return undefined;
+  const name = random.pick(names);
+  let at = 0;
+  editXattr(raw(file), name, (value) => {
+    at = random.below(value.length);
+    if (value.length > 0) value[at]! ^= 1 << random.below(8);
+  });
+  return `${short(osd, file)}: ${name}: byte ${at} flipped`;
+}
+
 /** A clone or head that is another object's, with all its attributes. */
 function foreignCopy(random: Random, osd: string): string | undefined {
   const files = filesBelow(osd).filter((file) => kindOf(osd, file) === 'data');
@@ -278,25 +299,37 @@ function exchangeDevice(random: Random, osd: string, sibling: string): string | 
 }
 
 /** Each as often as it stands here; what is done to single files is most of it. */
-const WAYS: readonly ((random: Random, osd: string, sibling: string) => string | undefined)[] = [
-  ...[addForeign, removeDirectory, dropXattrs, foreignCopy],
+type Way = (random: Random, osd: string, sibling: string) => string | undefined;
+const WAYS: readonly Way[] = [
+  ...[addForeign, removeDirectory, dropXattrs, foreignCopy, flipXattr, flipXattr],
   (random, osd, sibling) => (random.chance(3) ? exchangeDevice(random, osd, sibling) : undefined),
-  ...Array.from({ length: 15 }, () => onFile),
+  ...Array.from({ length: 15 }, (): Way => (random, osd) => onFile(random, osd)),
 ];
+
+function waysOf(name: string): Way {
+  const way = WAYS.find((candidate) => candidate.name === name);
+  if (way !== undefined) return way;
+  const change = ON_FILES[name];
+  if (change === undefined) throw new Error(`no way ${name} to damage an OSD`);
+  return (random, osd) => onFile(random, osd, [[name, change]]);
+}
 
 /**
  * Damages an OSD once.
  * @param osd a copy of an OSD's directory that may be changed
  * @param sibling another OSD's directory, which is only read
+ * @param only what to do, where it is not to be left to chance: a name of `ON_FILES` or a function's
  * @returns what was done
  */
-export function corrupt(random: Random, osd: string, sibling: string): string {
+export function corrupt(random: Random, osd: string, sibling: string, only?: string): string {
   for (;;) {
-    const did = random.pick(WAYS)(random, osd, sibling);
+    const ways = only === undefined ? WAYS : [waysOf(only)];
+    const did = random.pick(ways)(random, osd, sibling);
     if (did !== undefined) return did;
   }
 }
 
 /** FileStore has no checksum for most data: only comparing copies shows what these do to it. */
 export const needsComparing = (did: string): boolean =>
-  /rbd\\udata|\/rb\./.test(did) && !/: (remove|truncate|swap|toDirectory|toLoop|toPipe|added)/.test(did);
+  /rbd\\udata|\/rb\./.test(did) &&
+  !/: (remove|truncate|swap|toDirectory|toLoop|toPipe|added)/.test(did);

@@ -8,7 +8,7 @@ import { runTrial } from './trial.ts';
 
 /**
  * The long run: `npm run damage -- --minutes 10 [--cluster NAME]... [--seed N]`; with `--trial N`
- * that one again.
+ * that one again; with `--way NAME --times N` one kind of damage only, so often for each OSD.
  */
 
 const ROOT = process.env.RBD_SALVAGE_ROOT ?? process.cwd();
@@ -21,6 +21,8 @@ const { values } = parseArgs({
     cluster: { type: 'string', multiple: true, default: [] },
     trial: { type: 'string' },
     images: { type: 'string', default: '100' },
+    way: { type: 'string' },
+    times: { type: 'string', default: '20' },
   },
 });
 
@@ -35,6 +37,8 @@ const work = mkdtempSync(path.join(base, 'damage-'));
 const setting = { bin: path.join(ROOT, 'bin/rbd-salvage.js'), work, truth: new Map() };
 const seeds = new Random(Number(values.seed));
 const end = Date.now() + Number(values.minutes) * 60_000;
+const { way } = values;
+const only = way === undefined ? undefined : { way, times: Number(values.times) };
 const totals = { trials: 0, complete: 0, incomplete: 0, refused: 0, problems: 0 };
 
 try {
@@ -42,7 +46,7 @@ try {
     for (const cluster of clusters) {
       const seed = values.trial === undefined ? seeds.u32() : Number(values.trial);
       const { corruptions, problems, counts } = await runTrial(setting, {
-        ...{ cluster, seed, images: Number(values.images), thorough: true },
+        ...{ cluster, seed, images: Number(values.images), thorough: only === undefined, only },
       });
       totals.trials++;
       for (const key of ['complete', 'incomplete', 'refused'] as const) totals[key] += counts[key];

@@ -40,6 +40,8 @@ export interface Trial {
   seed: number;
   /** images to export: so many, picked by the seed */
   images: number;
+  /** the only kind of damage, and how often each OSD gets it */
+  only?: { way: string; times: number } | undefined;
   /** other commands, too */
   thorough?: boolean;
 }
@@ -83,7 +85,7 @@ async function truthOf(setting: Setting, { name, osds, images }: Cluster, spec: 
 }
 
 /** Copies the OSDs that are to be damaged; the others are read where they are. */
-function damagedCopy(random: Random, { osds }: Cluster, directory: string) {
+function damagedCopy(random: Random, { osds }: Cluster, directory: string, only: Trial['only']) {
   const names = readdirSync(osds).sort();
   const damaged = random.chance(2) ? [random.pick(names)] : names;
   const corruptions: string[] = [];
@@ -92,7 +94,9 @@ function damagedCopy(random: Random, { osds }: Cluster, directory: string) {
     const copy = path.join(directory, name);
     execFileSync('cp', ['-a', '--sparse=always', '--reflink=auto', path.join(osds, name), copy]);
     const sibling = path.join(osds, random.pick(names.filter((other) => other !== name)));
-    for (let n = 1 + random.small(4); n > 0; n--) corruptions.push(corrupt(random, copy, sibling));
+    for (let n = only?.times ?? 1 + random.small(4); n > 0; n--) {
+      corruptions.push(corrupt(random, copy, sibling, only?.way));
+    }
     return copy;
   });
   return { paths, corruptions };
@@ -118,7 +122,7 @@ function silentFaults(out: string, stdout: string, status: number | null, truth:
 
 export async function runTrial(
   setting: Setting,
-  { cluster, seed, images, thorough = false }: Trial,
+  { cluster, seed, images, only, thorough = false }: Trial,
 ): Promise<Outcome> {
   const random = new Random(seedOf(cluster.name, seed));
   const directory = path.join(setting.work, `${cluster.name}-${seed}`);
@@ -126,7 +130,7 @@ export async function runTrial(
   const counts = { complete: 0, incomplete: 0, refused: 0 };
   const problems: string[] = [];
   try {
-    const { paths, corruptions } = damagedCopy(random, cluster, directory);
+    const { paths, corruptions } = damagedCopy(random, cluster, directory, only);
     const specs = Object.keys(cluster.images);
     while (specs.length > images) specs.splice(random.below(specs.length), 1);
     const compare = corruptions.some(needsComparing) || random.chance(2);
