@@ -35,6 +35,7 @@ export class PgAuthority {
   readonly problems: string[] = [];
   readonly #cluster: Cluster;
   #byPool: Map<number, PoolPgs> | undefined;
+  #scanned: Set<number | undefined> | undefined;
   readonly #decisions = new Map<string, PgDecision>();
   readonly #cellBits = new Map<number, number>();
 
@@ -86,6 +87,11 @@ export class PgAuthority {
     }
   }
 
+  readonly #isScanned = (osd: number): boolean => {
+    this.#scanned ??= new Set(this.#cluster.osds.map((one) => one.catalog.identity.whoami));
+    return this.#scanned.has(osd);
+  };
+
   /** True when no PG metadata could be read at all: then absence says nothing about PGs. */
   get isBlind(): boolean {
     this.#byPool ??= this.#load();
@@ -121,7 +127,7 @@ export class PgAuthority {
     const decision = choosePgAuthority(held, {
       erasure: osdMap?.pools.get(pool)?.type === 'erasure',
       blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
-      wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all),
+      wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all, this.#isScanned),
     });
     const unlisted = blindHere.find((pg) => pg.unlisted);
     const why = unlisted
