@@ -56,8 +56,11 @@ export type CopyResult =
   | {
       ok: true;
       written: number;
-      read: number /** pieces that could not be read */;
+      read: number;
+      /** pieces that could not be read */
       bad: BadPiece[];
+      /** the store's own checksums vouch for the rest */
+      checked?: boolean;
     }
   | { ok: false; failure: CopyFailure; reason: string };
 
@@ -249,5 +252,5 @@ function salvagePieces(object: OpenObject, job: CopyJob, sink: ImageSink): CopyR
     sink.zero(imageOffset, length);
     take(offset, Math.max(0, Math.min(length, size - offset)), imageOffset, 0);
   }
-  return result;
+  return { ...result, checked: object.checked === true };
 }

@@ -60,7 +60,7 @@ function settle(
   totals: CopyOutcome,
   losses: Losses,
 ): boolean {
-  const { plan, copy, stage, doubt } = attempt;
+  const { plan, copy, stage } = attempt;
   if (!result.ok) {
     const { failure, reason } = result;
     if (failure !== 'whiteout') attempt.failed.push({ copy: copy!, failure, reason });
@@ -69,6 +69,8 @@ function settle(
   }
   totals.read += result.read;
   totals.written += result.written;
+  const checked = stage === 'sectors' && result.checked === true;
+  const doubt = checked ? plan.doubt : attempt.doubt;
   if (doubt !== undefined) addAll(losses.doubtful, withoutBad(attempt.pieces, result), plan, doubt);
   if (stage === 'sectors' && result.bad.length > 0) {
     attempt.pieces = result.bad.flatMap(({ piece }) => piece);

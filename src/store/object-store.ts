@@ -1,4 +1,5 @@
 import type { DevicePart } from '../io/device-source.ts';
+import type { FoundLog } from './bluestore/bluefs-superblock.ts';
 
 /**
  * One reader interface over an OSD's objects, FileStore and BlueStore alike. Synchronous: it is used
@@ -30,6 +31,8 @@ export interface OsdLocation {
   dataPath: string;
   /** BlueStore only: the devices, those that were found */
   devices?: OsdDevices;
+  /** BlueStore only: BlueFS's log, where the superblock is destroyed and a search found it */
+  bluefs?: FoundLog;
   /** FileStore only: its journal, where that is not `<path>/journal` */
   journal?: string;
   /** FileStore only: what a scan found in the journal; undefined: nobody has looked, nothing is replayed */
@@ -98,6 +101,8 @@ export interface OpenObject {
   attr(name: string): Uint8Array | undefined;
   /** fills `target` from `position`; short only at `size` @throws SOURCE_IO, CORRUPT (BlueStore) */
   read(target: Uint8Array, position: number): number;
+  /** true: all that was read so far has passed the store's own checksums (BlueStore) */
+  readonly checked?: boolean;
   /** next range in [from, to) that may hold other than zeros; undefined: only holes are left */
   nextData(from: number, to: number): [start: number, end: number] | undefined;
   /** begins to read all of it in the background, where the store can */

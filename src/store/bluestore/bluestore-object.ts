@@ -73,6 +73,10 @@ export class BlueStoreObject implements OpenObject {
     return n;
   }
 
+  get checked(): boolean {
+    return this.#data.checked;
+  }
+
   nextData(from: number, to: number): [start: number, end: number] | undefined {
     return this.#extents.nextData(from, Math.min(to, this.size));
   }

@@ -86,6 +86,8 @@ function mergeReads(reads: DeviceRead[]): DeviceRead[] {
 
 /** Reads the data of one object. */
 export class DataReader {
+  /** false once bytes were read for which there is no checksum, or that were not to be checked */
+  checked = true;
   readonly #source: () => DataSource;
   readonly #decompressed = new Lru<Blob, Uint8Array>(DECOMPRESSED_BYTES, (bytes) => bytes.length);
 
@@ -114,6 +116,7 @@ export class DataReader {
       else this.#copyDecompressed(blob, at, out);
     }
     job.run();
+    this.checked &&= job.checked;
   }
 
   #copyDecompressed(blob: Blob, at: number, out: Uint8Array): void {
@@ -134,6 +137,7 @@ export class DataReader {
     const job = new ReadJob(source);
     job.add(blob, 0, bytes);
     job.run();
+    this.checked &&= job.checked;
     try {
       return decompressBlob(bytes, logical);
     } catch (error) {
@@ -156,6 +160,7 @@ const beyond = (wanted: number, length: number) =>
 
 /** Ranges of blobs to be read together. */
 class ReadJob {
+  checked = true;
   readonly #source: DataSource;
   readonly #reads: DeviceRead[] = [];
   readonly #checks: BlobRange[] = [];
@@ -171,6 +176,7 @@ class ReadJob {
     if (end > blob.length) throw beyond(end, blob.length);
     const { checksums } = blob;
     if (!this.#source.verify || !hasChecksums(checksums)) {
+      this.checked = false;
       this.#addReads(blob, at, out);
       return;
     }

@@ -67,6 +67,7 @@ export class ObjectExtents {
    * reading it then says why.
    */
   nextData(from: number, to: number): [start: number, end: number] | undefined {
+    if (from >= to) return undefined;
     let start = -1;
     let end = from;
     for (let p = this.#firstPart(from); p < this.#starts.length && this.#starts[p]! < to; p++) {
