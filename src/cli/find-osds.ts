@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { osdKey } from '../catalog/osd-records.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
-import { detectAll, type FoundOsd } from '../store/detect.ts';
+import { type DetectOptions, detectAll, type FoundOsd } from '../store/detect.ts';
 
 export interface FoundOsds {
   osds: FoundOsd[];
@@ -22,7 +22,7 @@ function expand(pattern: string): string[] {
 }
 
 /** Finds the OSDs under paths and globs; the same OSD counts once, whatever it is called. */
-export function findOsds(patterns: readonly string[]): FoundOsds {
+export function findOsds(patterns: readonly string[], options: DetectOptions = {}): FoundOsds {
   const found: FoundOsds = { osds: [], problems: [], duplicates: [] };
   const paths: string[] = [];
   for (const pattern of patterns) {
@@ -32,7 +32,7 @@ export function findOsds(patterns: readonly string[]): FoundOsds {
     paths.push(...matches.map((match) => path.resolve(match)));
   }
   // All at once: the devices of one BlueStore OSD may come from several paths.
-  const { osds, problems } = detectAll(paths);
+  const { osds, problems } = detectAll(paths, options);
   found.problems.push(...problems);
   const seen = new Map<string, string>();
   for (const osd of osds) addOnce(found, seen, osd);

@@ -11,6 +11,8 @@ export interface CommonOptions {
 
 export interface SourceOptions {
   osd?: string[];
+  /** BYTES or PATH=BYTES: where BlueStore begins in a device or image file */
+  offset?: string[];
   /** OSD=PATH, where a journal lies elsewhere */
   journal?: string[];
   catalog?: string[];
@@ -71,6 +73,11 @@ export const addOsdOption = (command: Command): Command =>
     .option(
       '--journal <osd=path>',
       "a FileStore OSD's journal that is not in its directory; may be repeated",
+      gather,
+    )
+    .option(
+      '--offset <[path=]bytes>',
+      'where BlueStore begins in a device or image file, if that is not found; may be repeated',
       gather,
     )
     .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber)

@@ -12,13 +12,20 @@ import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
-import { detectAll, type FoundOsd, pathsOf } from '../store/detect.ts';
+import {
+  type DetectOptions,
+  detectAll,
+  type FoundOsd,
+  isBlueStoreThere,
+  pathsOf,
+} from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { journalWarning } from '../store/survey-store.ts';
 import { startPool } from '../workers/pool.ts';
 import type { CommandContext } from './context.ts';
 import { findOsds } from './find-osds.ts';
 import { placeJournals } from './journal-option.ts';
+import { deviceOffsets } from './offset-option.ts';
 import type { SourceOptions } from './options.ts';
 
 /** More threads than this only compete for memory. */
@@ -65,12 +72,21 @@ export function warnOfProblems(
   return found.problems.length;
 }
 
+const detectOptions = (
+  { offset = [] }: Pick<SourceOptions, 'offset'>,
+  context: CommandContext,
+): DetectOptions => ({
+  offsetsOf: deviceOffsets(offset),
+  notice: (path, sentence) => context.say(`${path}: ${sentence}`),
+});
+
 /** The OSDs that `--osd` names. @throws NOT_FOUND when there is none */
 export function requireOsds(
-  { osd = [], journal = [] }: Pick<SourceOptions, 'osd' | 'journal'>,
+  options: Pick<SourceOptions, 'osd' | 'offset' | 'journal'>,
   context: CommandContext,
 ) {
-  const found = findOsds(osd);
+  const { osd = [], journal = [] } = options;
+  const found = findOsds(osd, detectOptions(options, context));
   if (found.osds.length === 0) {
     const reasons = found.problems.map(({ path, reason }) => `${path}: ${reason}`);
     throw notFoundError(`no OSD found: ${reasons.join('; ')}`);
@@ -129,8 +145,9 @@ function openCatalogs(
 }
 
 /** Is the OSD still at the path where it was scanned? */
-function isStillThere(location: OsdLocation, key: string): boolean {
+function isStillThere({ location, identity }: FoundOsd, key: string): boolean {
   if (statOrUndefined(location.dataPath) === undefined) return false;
+  if (location.kind === 'bluestore') return isBlueStoreThere({ location, identity });
   try {
     return detectAll(pathsOf(location)).osds.some(
       (osd) => osdKey(osd.identity, realPath(osd.location.path)) === key,
@@ -143,17 +160,19 @@ function isStillThere(location: OsdLocation, key: string): boolean {
 /** Where the OSDs of the catalogs lie now: under the same paths, or under `--osd`. */
 function locate(
   clusters: readonly Cluster[],
-  { osd = [], journal = [] }: SourceOptions,
+  options: SourceOptions,
+  context: CommandContext,
 ): Map<string, OsdLocation> {
+  const { osd = [], journal = [] } = options;
   const found = new Map<string, FoundOsd>();
-  const given = osd.length === 0 ? [] : findOsds(osd).osds;
+  const given = osd.length === 0 ? [] : findOsds(osd, detectOptions(options, context)).osds;
   for (const one of given) found.set(osdKey(one.identity, realPath(one.location.path)), one);
   for (const { catalog } of clusters.flatMap((cluster) => cluster.osds)) {
     const { key, identity, location } = catalog;
     const moved = found.get(key)?.location;
     // Only what the scan found in the journal is replayed: the rows say that much.
     if (moved !== undefined) found.set(key, { identity, location: asScanned(moved, location) });
-    else if (isStillThere(location, key)) found.set(key, { identity, location });
+    else if (isStillThere({ location, identity }, key)) found.set(key, { identity, location });
   }
   const keys = [...found.keys()];
   const placed = placeJournals([...found.values()], journal);
@@ -222,7 +241,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
       'no native calls on this platform: attributes cannot be read, so versions are unknown',
     );
   }
-  const locations = locate(clusters, options);
+  const locations = locate(clusters, options, context);
   let { runner } = opened;
   return {
     clusters,

@@ -11,7 +11,13 @@ import {
   whyNoStat,
 } from '../io/file-source.ts';
 import { probeDevice } from './bluestore/device-probe.ts';
-import { type Candidate, devicesOfDirectory, groupDevices } from './bluestore/devices.ts';
+import {
+  type Candidate,
+  type DetectOptions,
+  devicesOfDirectory,
+  groupDevices,
+  nameless,
+} from './bluestore/devices.ts';
 import { CollectionScanner, META_COLLECTION } from './filestore/filestore-scan.ts';
 import type { OsdIdentity, OsdLocation } from './object-store.ts';
 
@@ -30,6 +36,8 @@ export interface Detected {
   /** what was recognised but cannot be read yet, or could not be read: path and one sentence */
   problems: { path: string; reason: string }[];
 }
+
+export { type DetectOptions, isBlueStoreThere } from './bluestore/devices.ts';
 
 /** `/var/lib/ceph/<fsid>/osd.0` and `/mnt/<host>/<osd>` are two levels down. */
 const MAX_DEPTH = 3;
@@ -123,8 +131,12 @@ function isBlueStoreDirectory(directory: string, names: readonly string[]): bool
   return block || textFile(path.join(directory, 'type')) === 'bluestore';
 }
 
-function detectBlueStore(directory: string, names: readonly string[]): Findings {
-  const found = devicesOfDirectory(directory, names);
+function detectBlueStore(
+  directory: string,
+  names: readonly string[],
+  options: DetectOptions,
+): Findings {
+  const found = devicesOfDirectory(directory, names, options);
   if (found.devices.length === 0 && found.problems.length === 0) {
     const reason = 'a BlueStore OSD without its device (block)';
     return { ...nothing(), problems: [{ path: directory, reason }] };
@@ -132,13 +144,17 @@ function detectBlueStore(directory: string, names: readonly string[]): Findings 
   return { ...nothing(), ...found };
 }
 
-function detectFile(file: string): Findings {
-  const found = probeDevice(file);
-  if (found.devices.length === 0 && found.problems.length === 0) {
-    const reason = 'not an OSD: neither a directory nor a BlueStore device';
-    return { ...nothing(), problems: [{ path: file, reason }] };
+function detectFile(file: string, { offsetsOf }: DetectOptions): Findings {
+  const found = nothing();
+  const offsets = offsetsOf?.(file) ?? [];
+  for (const offset of offsets.length === 0 ? [undefined] : offsets) {
+    const { devices, problems } = probeDevice(file, offset);
+    found.problems.push(...problems);
+    // What says nothing of itself may still have what BlueFS wrote further on.
+    const silent = devices.length === 0 && problems.length === 0;
+    found.devices.push(...(silent ? [nameless({ path: file, offset: offset ?? 0 })] : devices));
   }
-  return { ...nothing(), ...found };
+  return found;
 }
 
 const SNAPSHOT = /^snap_(\d{1,15})$/;
@@ -164,7 +180,7 @@ function dataPathIn(directory: string, names: readonly string[]): string | undef
   return current;
 }
 
-function detectDirectory(directory: string, depth: number): Findings {
+function detectDirectory(directory: string, depth: number, options: DetectOptions): Findings {
   const names = listNames(directory);
   const dataPath = dataPathIn(directory, names);
   if (dataPath !== undefined) return { ...nothing(), osds: [fileStore(directory, dataPath)] };
@@ -174,7 +190,7 @@ function detectDirectory(directory: string, depth: number): Findings {
     const hasParent = path.basename(directory) === 'current' && exists(path.join(parent, 'whoami'));
     return { ...nothing(), osds: [fileStore(hasParent ? parent : directory, directory)] };
   }
-  if (isBlueStoreDirectory(directory, names)) return detectBlueStore(directory, names);
+  if (isBlueStoreDirectory(directory, names)) return detectBlueStore(directory, names, options);
   const found = nothing();
   if (depth >= MAX_DEPTH) return found;
   for (const name of names.sort()) {
@@ -182,7 +198,7 @@ function detectDirectory(directory: string, depth: number): Findings {
     if (!isDirectory(below)) continue;
     addTo(
       found,
-      detectTolerant(below, () => detectDirectory(below, depth + 1)),
+      detectTolerant(below, () => detectDirectory(below, depth + 1, options)),
     );
   }
   return found;
@@ -203,12 +219,12 @@ function detectTolerant(p: string, detect: () => Findings): Findings {
   }
 }
 
-function detectPath(p: string): Findings {
+function detectPath(p: string, options: DetectOptions): Findings {
   const stat = statOrUndefined(p);
   const problem = (reason: string): Findings => ({ ...nothing(), problems: [{ path: p, reason }] });
   if (stat === undefined) return problem(whyNoStat(p));
-  if (!stat.isDirectory()) return detectTolerant(p, () => detectFile(p));
-  const found = detectTolerant(p, () => detectDirectory(p, 0));
+  if (!stat.isDirectory()) return detectTolerant(p, () => detectFile(p, options));
+  const found = detectTolerant(p, () => detectDirectory(p, 0, options));
   if (found.osds.length + found.devices.length + found.problems.length > 0) return found;
   return problem(listNames(p).length === 0 ? 'an empty directory: is it mounted?' : 'no OSD in it');
 }
@@ -217,10 +233,10 @@ function detectPath(p: string): Findings {
  * Finds the OSDs in paths: OSD directories, a `current/`, directories that hold several, block
  * devices and image files. A BlueStore OSD's devices may be spread over several paths.
  */
-export function detectAll(paths: readonly string[]): Detected {
+export function detectAll(paths: readonly string[], options: DetectOptions = {}): Detected {
   const found = nothing();
-  for (const p of paths) addTo(found, detectPath(p));
-  const { osds, problems } = groupDevices(found.devices);
+  for (const p of paths) addTo(found, detectPath(p, options));
+  const { osds, problems } = groupDevices(found.devices, options);
   return { osds: [...found.osds, ...osds], problems: [...found.problems, ...problems] };
 }
 

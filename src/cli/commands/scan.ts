@@ -13,6 +13,7 @@ import { poolFor, requireOsds } from '../source.ts';
 
 interface ScanOptions extends CommonOptions {
   osd: string[];
+  offset?: string[];
   journal?: string[];
   catalog: string;
   jobs?: number;

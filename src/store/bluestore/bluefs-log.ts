@@ -8,8 +8,8 @@ import { type BlueFsOp, decodeBlueFsOps } from './bluefs-ops.ts';
 import {
   allocatedBytes,
   type BlueFsExtent,
-  type BlueFsSuperblock,
   type FileNode,
+  type FoundLog,
   type NodeDelta,
 } from './bluefs-superblock.ts';
 
@@ -21,6 +21,10 @@ const LOG_INO = 1;
 const HEAD_BYTES = 6 + 16 + 8 + 4;
 /** The log is read in pieces of this size: it may have a million transactions of one block. */
 const WINDOW_BYTES = 1 << 20;
+/** Behind damage the log is searched so far: several times what it grows by at once. */
+const LOOK_AHEAD = 16 << 20;
+/** A dying disk takes seconds over each read that fails. */
+const MAX_FAILURES = 64;
 
 /** What the log says the file system holds. */
 export interface BlueFsState {
@@ -34,6 +38,8 @@ export interface BlueFsState {
 
 /** A transaction as it stands in the log. */
 interface Transaction {
+  /** where in the log */
+  at: number;
   sequence: number;
   ops: Uint8Array;
   /** bytes, head and checksum included */
@@ -63,18 +69,13 @@ class LogReplay {
   readonly state: BlueFsState;
   readonly #path: string;
   readonly #devices: BlueFsDevices;
-  readonly #superblock: BlueFsSuperblock;
+  readonly #superblock: FoundLog;
   readonly #report: DamageReporter;
   #log: BlueFsFile;
   #window: Uint8Array = new Uint8Array(0);
   #windowAt = 0;
 
-  constructor(
-    path: string,
-    devices: BlueFsDevices,
-    superblock: BlueFsSuperblock,
-    report: DamageReporter,
-  ) {
+  constructor(path: string, devices: BlueFsDevices, superblock: FoundLog, report: DamageReporter) {
     this.#path = path;
     this.#devices = devices;
     this.#superblock = superblock;
@@ -95,17 +96,66 @@ class LogReplay {
     let pos = 0;
     try {
       while (pos < this.#log.size) {
-        const transaction = this.#transactionAt(pos);
+        const transaction = this.#nextFrom(pos);
         if (transaction === undefined) break;
-        const next = pos + Math.ceil(transaction.length / blockSize) * blockSize;
-        this.state.sequence = transaction.sequence;
-        pos = this.#apply(decodeBlueFsOps(transaction.ops, pos + HEAD_BYTES), next);
+        const { at, sequence, ops, length } = transaction;
+        const next = at + Math.ceil(length / blockSize) * blockSize;
+        this.state.sequence = sequence;
+        pos = this.#apply(decodeBlueFsOps(ops, at + HEAD_BYTES), next);
       }
     } catch (error) {
       if (!isSourceFault(error)) throw error;
       this.#damaged(pos, `BlueFS log ends early: ${errorText(error)}`);
     }
     return this.state;
+  }
+
+  /** The transaction at a position, or behind damage there; undefined where the log ends. */
+  #nextFrom(pos: number): Transaction | undefined {
+    let failure: unknown;
+    try {
+      const transaction = this.#transactionAt(pos);
+      if (transaction !== undefined) return transaction;
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      failure = error;
+    }
+    const later = this.#findLater(pos);
+    if (later === undefined) {
+      if (failure !== undefined) throw failure;
+      return undefined;
+    }
+    const from = this.state.sequence + 1;
+    const to = later.sequence - 1;
+    const lost = from === to ? `transaction ${from} is` : `transactions ${from} to ${to} are`;
+    const why = failure === undefined ? '' : ` (${errorText(failure)})`;
+    const reason = `BlueFS log: ${lost} damaged${why}; the log goes on behind that`;
+    this.#damaged(pos, reason, later.at - pos);
+    return later;
+  }
+
+  /**
+   * The next transaction behind one that cannot be read. What earlier laps of the log have left has
+   * smaller sequence numbers.
+   */
+  #findLater(pos: number): Transaction | undefined {
+    const { blockSize, searched } = this.#superblock;
+    // Where the log's space ends nobody knows: what stands there may belong to another.
+    if (searched !== undefined) return undefined;
+    const end = Math.min(this.#log.size, pos + LOOK_AHEAD);
+    let failures = 0;
+    for (let at = pos + blockSize; at < end && failures < MAX_FAILURES; at += blockSize) {
+      try {
+        const head = this.#headAt(at);
+        if (head === undefined || head.sequence <= this.state.sequence + 1) continue;
+        const transaction = this.#load(at, head);
+        if (transaction !== undefined) return transaction;
+      } catch (error) {
+        if (!isSourceFault(error)) throw error;
+        failures++;
+      }
+    }
+    return undefined;
   }
 
   #damaged(offset: number, reason: string, dropped?: number): void {
@@ -117,28 +167,41 @@ class LogReplay {
     });
   }
 
-  /** The transaction at a position; undefined where the log ends. */
+  /** The transaction that must come next, if it is at a position; what is wrong is reported. */
   #transactionAt(pos: number): Transaction | undefined {
-    const { fsid, blockSize } = this.#superblock;
-    const head = new ByteReader(this.#bytes(pos, blockSize), 'bluefs_transaction_t', pos);
-    if (head.remaining < HEAD_BYTES || head.u8() !== 1 || head.u8() !== 1) return undefined;
-    const length = 6 + head.u32();
+    const head = this.#headAt(pos);
     // Something else, or what an earlier lap of the log left here: how a log ends.
-    if (uuid(head) !== fsid) return undefined;
-    const sequence = head.size();
-    if (sequence !== this.state.sequence + 1) return undefined;
+    if (head === undefined || head.sequence !== this.state.sequence + 1) return undefined;
+    const { sequence, length } = head;
     if (pos + length > this.#log.size) {
       this.#damaged(pos, 'BlueFS log ends in a transaction that is cut short', length);
       return undefined;
     }
-    const reader = new ByteReader(this.#bytes(pos, length), 'bluefs_transaction_t', pos);
+    const transaction = this.#load(pos, head);
+    if (transaction !== undefined) return transaction;
+    // Ceph takes the first for a torn tail, and will not mount over the second.
+    const what =
+      length > this.#superblock.blockSize ? 'a torn transaction' : 'a damaged transaction';
+    this.#damaged(pos, `BlueFS log has ${what} (sequence ${sequence}): it is left out`, length);
+    return undefined;
+  }
+
+  #headAt(pos: number): { sequence: number; length: number } | undefined {
+    const { fsid, blockSize } = this.#superblock;
+    const head = new ByteReader(this.#bytes(pos, blockSize), 'bluefs_transaction_t', pos);
+    if (head.remaining < HEAD_BYTES || head.u8() !== 1 || head.u8() !== 1) return undefined;
+    const length = 6 + head.u32();
+    if (uuid(head) !== fsid) return undefined;
+    return { sequence: head.size(), length };
+  }
+
+  /** undefined when it fails its checksum */
+  #load(at: number, { sequence, length }: { sequence: number; length: number }) {
+    const reader = new ByteReader(this.#bytes(at, length), 'bluefs_transaction_t', at);
     reader.seek(HEAD_BYTES - 4);
     const ops = reader.blob();
-    if (cephCrc32c(0xffffffff, ops) === reader.u32()) return { sequence, ops, length };
-    // Ceph takes the first for a torn tail, and will not mount over the second.
-    const what = length > blockSize ? 'ends in a torn transaction' : 'has a damaged transaction';
-    this.#damaged(pos, `BlueFS log ${what} (sequence ${sequence}): the rest is left out`, length);
-    return undefined;
+    const valid = cephCrc32c(0xffffffff, ops) === reader.u32();
+    return valid ? { at, sequence, ops, length } : undefined;
   }
 
   #bytes(pos: number, length: number): Uint8Array {
@@ -228,7 +291,7 @@ class LogReplay {
 export function replayBlueFsLog(
   path: string,
   devices: BlueFsDevices,
-  superblock: BlueFsSuperblock,
+  superblock: FoundLog,
   report: DamageReporter,
 ): BlueFsState {
   return new LogReplay(path, devices, superblock, report).run();

@@ -37,13 +37,20 @@ export interface NodeDelta extends FileNode {
   offset: number;
 }
 
-export interface BlueFsSuperblock {
+/** What it takes to replay the log: the superblock tells, or a search. */
+export interface FoundLog {
+  /** of BlueFS itself */
   fsid: string;
+  blockSize: number;
+  log: FileNode;
+  /** a search found it; `newest`: no transaction was seen that is newer than those it leads to */
+  searched?: { newest: boolean };
+}
+
+export interface BlueFsSuperblock extends FoundLog {
   osdFsid: string;
   /** raised each time that the log is compacted */
   sequence: number;
-  blockSize: number;
-  log: FileNode;
   /** what devices there are; undefined up to Octopus, which did not note it */
   layout: { dedicatedDb: boolean; dedicatedWal: boolean } | undefined;
   /** false: the fields made sense, but the checksum is wrong */

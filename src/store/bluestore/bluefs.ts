@@ -9,6 +9,7 @@ import {
   BLUEFS_DEVICE,
   type BlueFsSuperblock,
   decodeBlueFsSuperblock,
+  type FoundLog,
   NODE_ENCODING,
   SUPERBLOCK_AT,
   SUPERBLOCK_BYTES,
@@ -28,36 +29,57 @@ export function readBlueFsSuperblock(device: ByteSource): BlueFsSuperblock {
   return decodeBlueFsSuperblock(bytes.subarray(0, found));
 }
 
+/** The devices by BlueFS's ids. */
+export function blueFsDevices({ main, db, wal }: OpenDevices): BlueFsDevices {
+  const devices: (ByteSource | undefined)[] = [];
+  devices[BLUEFS_DEVICE.wal] = wal;
+  devices[BLUEFS_DEVICE.db] = db ?? main;
+  devices[BLUEFS_DEVICE.slow] = db === undefined ? undefined : main;
+  return devices;
+}
+
+function reportSearched(path: string, { searched }: FoundLog, report: DamageReporter): void {
+  const harmless = searched?.newest === true;
+  const found = 'BlueFS superblock is destroyed: its log was found by searching';
+  const doubt = ', and what it says may be older than what the OSD last knew';
+  report({ path, offset: SUPERBLOCK_AT, harmless, reason: harmless ? found : found + doubt });
+}
+
 /** The file system that RocksDB's files lie in, as its log leaves it. */
 export class BlueFs {
   /** for messages */
   readonly path: string;
-  readonly superblock: BlueFsSuperblock;
+  /** raised each time that the log is compacted; 0 where the superblock is lost */
+  readonly compactions: number;
   readonly #state: BlueFsState;
   readonly #devices: BlueFsDevices;
   readonly #report: DamageReporter;
 
   /**
    * Reads superblock and log; what ends the log early goes to `report`.
+   * @param found the log, where a search had to find it
    * @throws SOURCE_IO, CORRUPT when there is no superblock
    */
-  constructor({ main, db, wal }: OpenDevices, report: DamageReporter) {
-    const host = db ?? main;
+  constructor(open: OpenDevices, report: DamageReporter, found?: FoundLog) {
+    const host = open.db ?? open.main;
     if (host === undefined)
-      throw sourceIoError('neither block nor block.db', { path: wal?.path ?? '' });
+      throw sourceIoError('neither block nor block.db', { path: open.wal?.path ?? '' });
     this.path = host.path;
     this.#report = report;
-    this.superblock = readBlueFsSuperblock(host);
-    if (!this.superblock.intact) {
-      const reason = 'BlueFS superblock fails its checksum; used all the same';
-      report({ path: host.path, offset: SUPERBLOCK_AT, reason });
+    this.#devices = blueFsDevices(open);
+    if (found === undefined) {
+      const superblock = readBlueFsSuperblock(host);
+      this.compactions = superblock.sequence;
+      if (!superblock.intact) {
+        const reason = 'BlueFS superblock fails its checksum; used all the same';
+        report({ path: host.path, offset: SUPERBLOCK_AT, reason });
+      }
+      this.#state = replayBlueFsLog(this.path, this.#devices, superblock, report);
+      return;
     }
-    const devices: (ByteSource | undefined)[] = [];
-    devices[BLUEFS_DEVICE.wal] = wal;
-    devices[BLUEFS_DEVICE.db] = host;
-    devices[BLUEFS_DEVICE.slow] = db === undefined ? undefined : main;
-    this.#devices = devices;
-    this.#state = replayBlueFsLog(this.path, devices, this.superblock, report);
+    this.compactions = 0;
+    reportSearched(host.path, found, report);
+    this.#state = replayBlueFsLog(this.path, this.#devices, found, report);
   }
 
   /** Of the last transaction of the log: grows with every change. */

@@ -73,10 +73,10 @@ function crcOfLogs(store: OpenStore): number {
 
 /** The state of the store: nothing in it changes without changing this. */
 function stampOf(store: OpenStore): UnitStamp {
-  const { superblock, sequence } = store.bluefs;
+  const { compactions, sequence } = store.bluefs;
   try {
     return {
-      ino: BigInt(superblock.sequence),
+      ino: BigInt(compactions),
       mtimeNs: BigInt(sequence),
       ctimeNs: BigInt(crcOfLogs(store)),
     };
@@ -218,7 +218,7 @@ export function scanBlueStore(options: BlueStoreScanOptions): void {
   const { location, part, sink } = options;
   let damage = 0;
   const report: DamageReporter = (found) => {
-    damage++;
+    if (!found.harmless) damage++;
     options.report(found);
   };
   const store = openStore(location, report);

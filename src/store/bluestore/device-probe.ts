@@ -9,11 +9,10 @@ import {
   type DeviceLabel,
   type DeviceRole,
   decodeLabel,
-  isLabel,
   LABEL_BYTES,
   LABEL_COPIES,
-  LABEL_TEXT,
 } from './label.ts';
+import { searchLabels, startOf } from './label-search.ts';
 import { readPhysicalVolume } from './lvm.ts';
 
 /** What a block device or image file holds: docs/formats/bluestore.md, "Devices". */
@@ -59,21 +58,37 @@ function tryOrUndefined<T>(work: () => T): T | undefined {
 const labelAt = (device: ByteSource, position: number): DeviceLabel | undefined =>
   tryOrUndefined(() => decodeLabel(readStart(device, position, LABEL_BYTES)));
 
-/** The label that counts; the copies are asked only where the first is not all right. */
-function findLabel(device: ByteSource): DeviceLabel | undefined {
+/** Whether an intact label of an OSD stands at a position. */
+const hasLabelOf = (device: ByteSource, osdFsid: string, at: number): boolean => {
+  const label = labelAt(device, at);
+  return label?.intact === true && label.osdFsid === osdFsid;
+};
+
+/**
+ * The label that counts; the copies are asked only where the first is not all right.
+ * @param owner whose device begins here, as BlueFS's superblock tells
+ */
+function findLabel(device: ByteSource, owner: string | undefined): DeviceLabel | undefined {
   const first = labelAt(device, 0);
   if (first?.intact === true && first.meta.get('multi') !== 'yes') return first;
+  // Without any word from the beginning, what stands at 1 GiB may begin another device.
+  const isCopy = (at: number, label: DeviceLabel): boolean => {
+    const known = first?.osdFsid ?? owner;
+    if (known !== undefined) return label.osdFsid === known;
+    const hasCopy = (position: number) => hasLabelOf(device, label.osdFsid, position);
+    return startOf({ at, label }, hasCopy, () => false) === 0;
+  };
   const copies = LABEL_COPIES.slice(1)
     .filter((at) => at + LABEL_BYTES <= device.size)
-    .map((at) => labelAt(device, at))
-    .filter((label) => label?.intact === true && label.role === 'main');
-  return bestLabel([first, ...copies].filter((label) => label !== undefined));
+    .map((at) => ({ at, label: labelAt(device, at) }))
+    .filter(({ at, label }) => label?.intact && label.role === 'main' && isCopy(at, label));
+  return bestLabel([first, ...copies.map(({ label }) => label)].filter((l) => l !== undefined));
 }
 
 /** A device that begins at position 0 of `device`; undefined where none does. */
 function deviceHere(device: ByteSource, part: DevicePart): FoundDevice | undefined {
-  const label = findLabel(device);
   const superblock = tryOrUndefined(() => readBlueFsSuperblock(device));
+  const label = findLabel(device, superblock?.intact ? superblock.osdFsid : undefined);
   const valid = superblock?.intact === true || superblock?.osdFsid === label?.osdFsid;
   const known = valid ? superblock : undefined;
   const osdFsid = label?.osdFsid ?? known?.osdFsid;
@@ -123,41 +138,35 @@ function probeInside(found: Probe, part: DevicePart, nesting: number): void {
   found.problems.push(...(inner?.problems ?? []));
 }
 
-const MIB = 1 << 20;
-/** Searched for labels where nothing tells of partitions: every 4 KiB, then every MiB. */
-const SEARCHED_FINELY = 64 * MIB;
-const SEARCHED = 2048 * MIB;
-
-/** Offsets at which a label's text stands, found by looking. */
-function* labelOffsets(device: ByteSource): Generator<number> {
-  const end = Math.min(device.size, SEARCHED);
-  for (let at = 0; at < end; at += MIB) {
-    const fine = at < SEARCHED_FINELY;
-    const bytes = readStart(device, at, fine ? MIB : LABEL_TEXT.length);
-    for (let i = 0; i < bytes.length; i += LABEL_BYTES) {
-      if (isLabel(bytes.subarray(i, i + LABEL_TEXT.length))) yield at + i;
+/** The last resort. */
+function devicesByLabel(path: string): FoundDevice[] {
+  const device = openDevice({ path, offset: 0 });
+  try {
+    const found = new Map<number, FoundDevice>();
+    for (const place of searchLabels(device)) {
+      const { osdFsid, deviceSize: size } = place.label;
+      const hasCopy = (at: number): boolean => hasLabelOf(device, osdFsid, at);
+      const isStart = (at: number): boolean =>
+        withPart({ path, offset: at, size }, (part) => {
+          const superblock = tryOrUndefined(() => readBlueFsSuperblock(part));
+          return superblock?.intact === true && superblock.osdFsid === osdFsid;
+        });
+      const offset = startOf(place, hasCopy, isStart);
+      if (found.has(offset)) continue;
+      const part = { path, offset, size };
+      const here = withPart(part, (inner) => deviceHere(inner, part));
+      if (here !== undefined) found.set(offset, here);
     }
+    return [...found.values()];
+  } finally {
+    device.close();
   }
 }
 
-/** The last resort. */
-function searchLabels(path: string): FoundDevice[] {
-  const device = openDevice({ path, offset: 0 });
+function withPart<T>(part: DevicePart, use: (device: ByteSource) => T): T {
+  const device = openDevice(part);
   try {
-    const found: FoundDevice[] = [];
-    for (const offset of labelOffsets(device)) {
-      const label = labelAt(device, offset);
-      if (label?.intact !== true) continue;
-      const part = { path, offset, size: label.deviceSize };
-      const inner = openDevice(part);
-      try {
-        const here = deviceHere(inner, part);
-        if (here !== undefined) found.push(here);
-      } finally {
-        inner.close();
-      }
-    }
-    return found;
+    return use(device);
   } finally {
     device.close();
   }
@@ -167,13 +176,17 @@ function searchLabels(path: string): FoundDevice[] {
  * Finds the BlueStore devices in a block device or image file: at its beginning (or at `offset`,
  * where somebody knows better), in its partitions and logical volumes, or else by searching.
  */
-export function probeDevice(path: string, offset = 0): Probe {
+export function probeDevice(path: string, offset?: number): Probe {
   try {
-    const found = probePart({ path, offset }, 0);
-    if (found.devices.length > 0 || found.problems.length > 0 || offset > 0) return found;
-    return { devices: searchLabels(path), problems: [] };
+    const found = probePart({ path, offset: offset ?? 0 }, 0);
+    if (found.devices.length > 0 || found.problems.length > 0 || offset !== undefined) return found;
+    return { devices: devicesByLabel(path), problems: [] };
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     return { devices: [], problems: [{ path, reason: errorText(error) }] };
   }
 }
+
+/** Whose device lies in a part of a disk, as far as it tells. @throws SOURCE_IO */
+export const ownerOf = (part: DevicePart): string | undefined =>
+  withPart(part, (device) => deviceHere(device, part)?.osdFsid);

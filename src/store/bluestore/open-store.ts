@@ -10,8 +10,9 @@ import { type DevicePart, openDevice } from '../../io/device-source.ts';
 import type { ByteSource } from '../../io/ports.ts';
 import { type KvStore, openKvStore } from '../../kv/kv-store.ts';
 import type { OsdLocation } from '../object-store.ts';
-import { BlueFs, type OpenDevices } from './bluefs.ts';
+import { BlueFs, blueFsDevices, type OpenDevices } from './bluefs.ts';
 import { blueFsDirectory } from './bluefs-directory.ts';
+import type { BlueFsDevices } from './bluefs-file.ts';
 import { PrefixedKv } from './prefixed-kv.ts';
 
 /** The devices and the database of one OSD, open. */
@@ -58,22 +59,40 @@ function openDatabase(bluefs: BlueFs, report: DamageReporter): KvStore {
   }
 }
 
-/**
- * Opens an OSD's devices and database.
- * @throws SOURCE_IO, CORRUPT, UNSUPPORTED when there is no way to its database
- */
-export function openStore(location: OsdLocation, report: DamageReporter): OpenStore {
+function openDevices(location: Pick<OsdLocation, 'devices'>, report: DamageReporter) {
   const { main, db, wal } = location.devices ?? {};
   const devices: OpenDevices = {
     main: tryDevice(main, report),
     db: tryDevice(db, report),
     wal: tryDevice(wal, report),
   };
-  const closeDevices = () => {
+  const close = () => {
     for (const device of [devices.main, devices.db, devices.wal]) device?.close();
   };
+  return { devices, close };
+}
+
+/** Uses an OSD's devices as BlueFS numbers them, those that can be opened. */
+export function withDevices<T>(
+  location: Pick<OsdLocation, 'devices'>,
+  use: (devices: BlueFsDevices) => T,
+): T {
+  const { devices, close } = openDevices(location, () => {});
   try {
-    const bluefs = new BlueFs(devices, report);
+    return use(blueFsDevices(devices));
+  } finally {
+    close();
+  }
+}
+
+/**
+ * Opens an OSD's devices and database.
+ * @throws SOURCE_IO, CORRUPT, UNSUPPORTED when there is no way to its database
+ */
+export function openStore(location: OsdLocation, report: DamageReporter): OpenStore {
+  const { devices, close: closeDevices } = openDevices(location, report);
+  try {
+    const bluefs = new BlueFs(devices, report, location.bluefs);
     const kv = new PrefixedKv(openDatabase(bluefs, report), bluefs.path);
     refuseOldFormat(kv);
     const close = () => {

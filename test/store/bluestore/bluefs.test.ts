@@ -105,10 +105,21 @@ describe('BlueFS log', () => {
   it('reports a transaction that fails its checksum, and keeps what came before', () => {
     const bad = transaction(3, link('db', 'x', 9));
     bad[bad.length - 1]! ^= 1;
-    const { bluefs, damage } = open(device(bad, transaction(4, link('db', 'y', 9))));
+    const { bluefs, damage } = open(device(bad));
     expect(bluefs.sequence).toBe(2);
     expect(damage).toMatchObject([{ offset: 2 * BLOCK, dropped: bad.length }]);
     expect(damage[0]!.reason).toContain('damaged transaction (sequence 3)');
+  });
+
+  it('goes on behind transactions that are damaged, and says which are lost', () => {
+    const bad = transaction(3, link('db', 'x', 9));
+    bad[bad.length - 1]! ^= 1;
+    const wiped = new Uint8Array(BLOCK);
+    const { bluefs, damage } = open(device(bad, wiped, transaction(5, link('db', 'y', 9))));
+    expect(bluefs.sequence).toBe(5);
+    expect(bluefs.list('db')).toEqual(['LOCK', '000000.dbtmp', 'y']);
+    expect(damage.at(-1)).toMatchObject({ offset: 2 * BLOCK, dropped: 2 * BLOCK });
+    expect(damage.at(-1)!.reason).toContain('transactions 3 to 4 are damaged');
   });
 
   it('calls a transaction of several blocks that is cut short torn', () => {

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cephCrc32c } from '../../../src/bytes/crc32c.ts';
-import { detectAll, detectOsds, pathsOf } from '../../../src/store/detect.ts';
+import { detectAll, detectOsds, isBlueStoreThere, pathsOf } from '../../../src/store/detect.ts';
 import { blob, concat, framed, hex, patched, u32, u64 } from '../../helpers/hex.ts';
 import { DB_LABEL, DB_SUPERBLOCK, MAIN_LABEL, SUPERBLOCK } from './samples.ts';
 
@@ -90,7 +90,9 @@ describe('a BlueStore device by itself', () => {
   it('without a superblock is not, and the reason says what may be missing', () => {
     const { osds, problems } = detectOsds(image('nosuper.img', [[0, MAIN_LABEL]]));
     expect(osds).toEqual([]);
-    expect(problems[0]!.reason).toMatch(/no BlueFS superblock on block: .*block\.db is missing/);
+    expect(problems[0]!.reason).toMatch(
+      /no BlueFS superblock on block, and no log .*block\.db is missing/,
+    );
   });
 
   it('that is encrypted is recognised', () => {
@@ -185,6 +187,67 @@ ${more}
   it('is found by searching where nothing tells', () => {
     const file = image('raw.img', single(3 * MIB), 8 * MIB);
     expect(detectOsds(file).osds[0]?.location.devices?.main).toMatchObject({ offset: 3 * MIB });
+  });
+
+  it('is found far into a disk, and so is the one behind it', () => {
+    const GIB = 2 ** 30;
+    // Where LVM would put it; the other begins where this one's label says that it ends.
+    const at = MIB + 40 * GIB + 4 * MIB;
+    const size = Number(Buffer.from(MAIN_LABEL).readBigUInt64LE(82));
+    const other = relabelled(MAIN_LABEL, DB_OSD).subarray(0, 4096);
+    const crcAt = 66 + Buffer.from(other).readUInt32LE(62);
+    const valid = concat(
+      other.subarray(0, crcAt),
+      u32(cephCrc32c(0xffffffff, other.subarray(0, crcAt))),
+    );
+    const parts: [number, Uint8Array][] = [...single(at), [at + size, valid]];
+    const { osds, problems } = detectOsds(image('far.img', parts, 48 * GIB));
+    expect(osds.map(({ location }) => location.devices!.main!.offset)).toEqual([at]);
+    expect(problems[0]!.reason).toContain(DB_OSD);
+  });
+
+  it('begins where its copies of a label say, when the first label is lost', () => {
+    const GIB = 2 ** 30;
+    const meta = new Map([
+      ['multi', 'yes'],
+      ['whoami', '7'],
+    ]);
+    const fields = framed(
+      2,
+      1,
+      hex(OSD.replaceAll('-', '')),
+      u64(12 * GIB),
+      new Uint8Array(8),
+      blob('main'),
+      u32(meta.size),
+      ...[...meta].flatMap(([key, value]) => [blob(key), blob(value)]),
+    );
+    const text = concat(MAIN_LABEL.subarray(0, 23), Buffer.from(`${OSD}\n`), fields);
+    const label = concat(text, u32(cephCrc32c(0xffffffff, text)));
+    const start = 5 * MIB;
+    const copies: [number, Uint8Array][] = [1, 10].map((gib) => [start + gib * GIB, label]);
+    const withSuper: [number, Uint8Array][] = [...copies, [start + 4096, SUPERBLOCK]];
+    for (const parts of [withSuper, copies]) {
+      const found = detectOsds(image('copies.img', parts, 14 * GIB));
+      const [osd] = found.osds;
+      if (parts === copies) expect(found.problems[0]!.reason).toContain(OSD);
+      else
+        expect(osd).toMatchObject({
+          identity: { whoami: 7 },
+          location: { devices: { main: { offset: start } } },
+        });
+    }
+  });
+
+  it('is found where the operator says, and again when it is looked for', () => {
+    const at = 3 * MIB + 12345;
+    const file = image('odd.img', single(at), 8 * MIB);
+    expect(detectOsds(file).osds).toEqual([]);
+    const { osds } = detectAll([file], { offsetsOf: (p) => (p === file ? [at] : []) });
+    expect(osds[0]?.location.devices).toEqual({ main: { path: file, offset: at } });
+    expect(isBlueStoreThere(osds[0]!)).toBe(true);
+    image('odd.img', single(at + 512), 8 * MIB);
+    expect(isBlueStoreThere(osds[0]!)).toBe(false);
   });
 });
 
