@@ -1,4 +1,4 @@
-import { inflateRawSync } from 'node:zlib';
+import { brotliDecompressSync, inflateRawSync } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { corruptError, SalvageError } from '../errors/salvage-error.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -34,6 +34,16 @@ export function inflateRaw(bytes: Uint8Array, maxLength: number): Uint8Array {
     return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
   } catch (error) {
     throw corruptError(`deflate: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** A brotli stream (RFC 7932). @throws CORRUPT */
+export function brotliDecode(bytes: Uint8Array, maxLength: number): Uint8Array {
+  try {
+    const out = brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, maxLength) });
+    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+  } catch (error) {
+    throw corruptError(`brotli: ${error instanceof Error ? error.message : error}`);
   }
 }
 

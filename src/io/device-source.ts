@@ -33,19 +33,53 @@ export interface DevicePart {
   offset: number;
   /** bytes; as far as the device goes when it has fewer, or when undefined */
   size?: number | undefined;
+  /** where the part is not one stretch: its stretches in order, `offset` being that of the first */
+  stretches?: readonly Stretch[] | undefined;
+}
+
+interface Stretch {
+  /** bytes */
+  offset: number;
+  size: number;
+}
+
+/** Reads stretches as if they were one; short where the file ends. */
+function readStretches(
+  file: FileSource,
+  stretches: readonly Stretch[],
+  target: Uint8Array,
+  position: number,
+): number {
+  let done = 0;
+  let start = 0;
+  for (const { offset, size } of stretches) {
+    const from = position + done - start;
+    start += size;
+    if (from >= size) continue;
+    const wanted = Math.min(size - from, target.length - done);
+    const n = file.read(target.subarray(done, done + wanted), offset + from);
+    done += n;
+    if (n < wanted || done === target.length) break;
+  }
+  return done;
 }
 
 /** Opens a block device or an image file, or a part of one, read-only. @throws SOURCE_IO */
-export function openDevice({ path, offset, size }: DevicePart): ByteSource {
+export function openDevice({ path, offset, size, stretches }: DevicePart): ByteSource {
   const file = new FileSource(path);
   const room = Math.max(0, sizeOf(file) - offset);
-  const length = size === undefined ? room : Math.min(room, size);
+  const length =
+    stretches?.reduce((sum, stretch) => sum + stretch.size, 0) ??
+    (size === undefined ? room : Math.min(room, size));
   return {
     path,
     size: length,
     read(target, position) {
       const n = Math.max(0, Math.min(target.length, length - position));
-      return n === 0 ? 0 : file.read(target.subarray(0, n), offset + position);
+      if (n === 0) return 0;
+      const part = target.subarray(0, n);
+      if (stretches !== undefined) return readStretches(file, stretches, part, position);
+      return file.read(part, offset + position);
     },
     close: () => file.close(),
   };

@@ -1,11 +1,15 @@
 import { ByteReader } from '../../bytes/byte-reader.ts';
-import { inflateRaw, lz4Block, snappyDecode, zstdDecode } from '../../bytes/decompress.ts';
+import {
+  brotliDecode,
+  inflateRaw,
+  lz4Block,
+  snappyDecode,
+  zstdDecode,
+} from '../../bytes/decompress.ts';
 import { versioned } from '../../ceph/encoding.ts';
 import { unsupportedError } from '../../errors/salvage-error.ts';
 
 /** Compressed blobs: docs/formats/bluestore.md, "Compressed blobs". */
-
-const NAMES: Record<number, string> = { 1: 'snappy', 2: 'zlib', 3: 'zstd', 4: 'lz4', 5: 'brotli' };
 
 /** A byte 0 and raw deflate. Ceph's offloaded zlib wrote 1 and a zlib stream. */
 function unzlib(reader: ByteReader, length: number): Uint8Array {
@@ -44,6 +48,7 @@ const DECODERS: Record<number, (reader: ByteReader, length: number) => Uint8Arra
   2: unzlib,
   3: unzstd,
   4: unlz4,
+  5: (reader, length) => brotliDecode(reader.rest(), length),
 };
 
 /**
@@ -59,8 +64,7 @@ export function decompressBlob(stored: Uint8Array, length: number): Uint8Array {
   });
   const decode = DECODERS[header.algorithm];
   if (decode === undefined) {
-    const name = NAMES[header.algorithm] ?? `number ${header.algorithm}`;
-    throw unsupportedError(`blob compressed with ${name}, which this version cannot undo`);
+    throw unsupportedError(`blob compressed with algorithm ${header.algorithm}, which is unknown`);
   }
   const plain = decode(reader.sub(header.length), length);
   if (plain.length !== length) {

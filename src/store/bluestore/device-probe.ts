@@ -114,11 +114,15 @@ function probePart(part: DevicePart, nesting: number): Probe {
       probeInside(found, { path: part.path, offset: part.offset + offset, size }, nesting);
     }
     const volume = tryOrUndefined(() => readPhysicalVolume(device));
-    for (const { offset, size } of volume?.volumes ?? []) {
-      probeInside(found, { path: part.path, offset: part.offset + offset, size }, nesting);
+    for (const { offset, size, stretches } of volume?.volumes ?? []) {
+      const here = { path: part.path, offset: part.offset + offset, size };
+      const moved = stretches?.map((at) => ({ ...at, offset: part.offset + at.offset }));
+      // What lies inside a volume in several stretches is nothing that Ceph made.
+      if (moved === undefined) probeInside(found, here, nesting);
+      else probeInside(found, { ...here, stretches: moved }, MAX_NESTING);
     }
     for (const name of volume?.scattered ?? []) {
-      const reason = `logical volume ${name} is in several places: activate it and give its device`;
+      const reason = `logical volume ${name} is striped, mirrored or on several disks: activate it and give its device`;
       found.problems.push(problemOf(part, reason));
     }
     return found;

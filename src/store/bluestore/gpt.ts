@@ -7,6 +7,8 @@ export interface Partition {
   /** bytes */
   offset: number;
   size: number;
+  /** where it is not one stretch: its stretches in order, `offset` being that of the first */
+  stretches?: { offset: number; size: number }[];
 }
 
 const SIGNATURE = 'EFI PART';

@@ -3,7 +3,7 @@ import type { Partition } from './gpt.ts';
 
 /**
  * LVM2 physical volumes: docs/formats/bluestore.md, "Where the device begins". Only what leads to
- * logical volumes that lie in one stretch on this disk; whatever is not so is left to LVM itself.
+ * linear logical volumes that lie on this disk alone; whatever is not so is left to LVM itself.
  */
 
 const LABEL = 'LABELONE';
@@ -29,7 +29,7 @@ export interface LogicalVolume extends Partition {
 
 export interface PhysicalVolume {
   volumes: LogicalVolume[];
-  /** volumes that do not lie in one stretch on this disk */
+  /** volumes that are striped or mirrored, or lie on other disks too */
   scattered: string[];
 }
 
@@ -108,26 +108,29 @@ function placeOf(group: Section, pvId: string): Place | undefined {
   return undefined;
 }
 
-/** Where a logical volume lies; undefined when it is not one stretch of this disk. */
-function stretchOf(volume: Section, { pv, start, extent }: Place): Partition | undefined {
+/** Where a logical volume lies; undefined when it is not linear, or not on this disk alone. */
+function placeOfVolume(volume: Section, { pv, start, extent }: Place): Partition | undefined {
   const segments = sections(volume)
     .filter(([name]) => /^segment\d+$/.test(name))
     .map(([, segment]) => segment)
     .sort((a, b) => Number(a.start_extent) - Number(b.start_extent));
-  let first = -1;
-  let count = 0;
-  for (const { stripes, extent_count } of segments) {
+  const stretches: { offset: number; size: number }[] = [];
+  let size = 0;
+  for (const { stripes, extent_count, start_extent } of segments) {
     if (!Array.isArray(stripes) || stripes.length !== 2 || stripes[0] !== pv) return undefined;
-    const at = Number(stripes[1]);
-    if (first < 0) first = at;
-    else if (at !== first + count) return undefined;
-    count += Number(extent_count);
+    // A gap would shift all that follows.
+    if (Number(start_extent) * extent !== size) return undefined;
+    const offset = start + Number(stripes[1]) * extent;
+    const length = Number(extent_count) * extent;
+    if (!(offset > 0 && length > 0 && Number.isSafeInteger(offset + length))) return undefined;
+    const last = stretches.at(-1);
+    if (last !== undefined && last.offset + last.size === offset) last.size += length;
+    else stretches.push({ offset, size: length });
+    size += length;
   }
-  const size = count * extent;
-  const offset = start + first * extent;
-  return first >= 0 && size > 0 && Number.isSafeInteger(offset + size)
-    ? { offset, size }
-    : undefined;
+  const [first] = stretches;
+  if (first === undefined) return undefined;
+  return stretches.length === 1 ? first : { offset: first.offset, size, stretches };
 }
 
 function pvIdOf(device: ByteSource): string | undefined {
@@ -154,9 +157,9 @@ export function readPhysicalVolume(device: ByteSource): PhysicalVolume | undefin
     const place = placeOf(group, pvId);
     if (place === undefined) continue;
     for (const [name, volume] of sections(group.logical_volumes)) {
-      const stretch = stretchOf(volume, place);
-      if (stretch === undefined) found.scattered.push(name);
-      else found.volumes.push({ name, ...stretch });
+      const at = placeOfVolume(volume, place);
+      if (at === undefined) found.scattered.push(name);
+      else found.volumes.push({ name, ...at });
     }
   }
   return found;

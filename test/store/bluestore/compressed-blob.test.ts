@@ -19,9 +19,18 @@ describe('compressed blob', () => {
     expect(Buffer.from(decompressBlob(blob, 21)).toString()).toBe('abcdefghabcdefghvwxyz');
   });
 
+  it('undoes brotli', () => {
+    // Google's encoder, quality 9 and a window of 4 MiB as Ceph sets them: `salvage ` 64 times
+    const stream = hex('1bff01002441caceca10ceca4135f8650f');
+    const blob = concat(framed(2, 1, u8(5), u32(stream.length), u8(0)), stream);
+    expect(Buffer.from(decompressBlob(blob, 512)).toString()).toBe('salvage '.repeat(64));
+    expect(verdict((bytes) => decompressBlob(bytes, 511), blob)).toBe('CORRUPT');
+    expectSurvivesLies((bytes) => decompressBlob(bytes, 512), blob);
+  });
+
   it('says which algorithm it lacks', () => {
-    const blob = patched(COMPRESSED.zlib.bytes, 6, u8(5));
-    expect(() => decompressBlob(blob, 8192)).toThrow(/brotli/);
+    const blob = patched(COMPRESSED.zlib.bytes, 6, u8(9));
+    expect(() => decompressBlob(blob, 8192)).toThrow(/algorithm 9/);
     expect(verdict((bytes) => decompressBlob(bytes, 8192), blob)).toBe('UNSUPPORTED');
   });
 

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cephCrc32c } from '../../../src/bytes/crc32c.ts';
+import { openDevice } from '../../../src/io/device-source.ts';
 import { detectAll, detectOsds, isBlueStoreThere, pathsOf } from '../../../src/store/detect.ts';
 import { blob, concat, framed, hex, patched, u32, u64 } from '../../helpers/hex.ts';
 import { DB_LABEL, DB_SUPERBLOCK, MAIN_LABEL, SUPERBLOCK } from './samples.ts';
@@ -177,11 +178,35 @@ ${more}
     });
   });
 
-  it('that LVM keeps in several places is left to LVM', () => {
-    const second = 'segment2 {\nstart_extent = 1\nextent_count = 1\nstripes = ["pv0", 9]\n}';
-    const { osds, problems } = detectOsds(image('scattered.img', pv(LVM(1, 0, second)), 8 * MIB));
+  const segment2 = (pv: string) =>
+    `segment2 {\nstart_extent = 1\nextent_count = 1\nstripes = ["${pv}", 9]\n}`;
+
+  it('is read across the segments of its logical volume', () => {
+    const EXTENT = 4 * MIB;
+    const at = (extent: number) => MIB + extent * EXTENT;
+    const parts: [number, Uint8Array][] = [
+      ...pv(LVM(1, 2, segment2('pv0'))),
+      ...single(at(2)),
+      [at(2) + EXTENT - 2, Buffer.from('ab')],
+      [at(9), Buffer.from('cd')],
+      [at(10), Buffer.from('no more')],
+    ];
+    const { osds } = detectOsds(image('linear.img', parts, at(11)));
+    const main = osds[0]!.location.devices!.main!;
+    const device = openDevice(main);
+    expect(device.size).toBe(2 * EXTENT);
+    const four = Buffer.alloc(4);
+    expect(device.read(four, EXTENT - 2)).toBe(4);
+    expect(four.toString()).toBe('abcd');
+    expect(device.read(four, 2 * EXTENT - 1)).toBe(1);
+    device.close();
+  });
+
+  it('that lies on several disks is left to LVM', () => {
+    const parts = pv(LVM(1, 0, segment2('pv1')));
+    const { osds, problems } = detectOsds(image('scattered.img', parts, 8 * MIB));
     expect(osds).toEqual([]);
-    expect(problems[0]!.reason).toContain('osd-block-1 is in several places');
+    expect(problems[0]!.reason).toContain('osd-block-1 is striped, mirrored or on several disks');
   });
 
   it('is found by searching where nothing tells', () => {
