@@ -32,7 +32,7 @@ function masked(type, payload) {
 }
 
 /** Payloads as records of a log file. */
-function logFile(payloads) {
+export function logFile(payloads) {
   const out = [];
   let at = 0;
   const put = (bytes) => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -226,5 +227,67 @@ describe('damaged object data', () => {
     closeSync(fd);
     for (const image of [intact, got]) image.fill(0, offset, offset + length);
     expect(got.equals(intact)).toBe(true);
+  });
+});
+
+describe('a destroyed beginning', () => {
+  const SPEC = 'rbd/discarded';
+  const wanted = truth.images[SPEC]!.sha256;
+  let damaged: string;
+  const wipe = (osd: string, from: number, to: number) => {
+    const fd = openSync(path.join(damaged, osd, 'block'), 'r+');
+    writeSync(fd, Buffer.alloc(to - from), 0, to - from, from);
+    closeSync(fd);
+  };
+  beforeAll(() => {
+    damaged = copyTree(osds, path.join(work.path, 'beginning'));
+  });
+
+  it('of BlueFS is made up for by a search, which is reported', async () => {
+    for (const osd of ['0', '1', '2']) wipe(osd, 4096, 8192);
+    const found = path.join(work.path, 'searched.catalog');
+    const scan = await salvage(['scan', '--osd', damaged, '--catalog', found]);
+    expect(scan.stderr).toMatch(/no BlueFS superblock on block: its log was found by searching/);
+    expect(scan.status).toBe(3);
+    const { status, stdout } = await salvage(['export', SPEC, '-', '--catalog', found]);
+    expect([status, sha256(stdout)]).toEqual([0, wanted]);
+  });
+
+  it('with the label is too, and the database tells who the OSD is', async () => {
+    wipe('0', 0, 8192);
+    const block = path.join(damaged, '0', 'block');
+    const found = path.join(work.path, 'nameless.catalog');
+    const scan = await salvage(['scan', '--osd', block, '--catalog', found]);
+    expect(scan.stderr).toMatch(/osd\.0: /);
+    const [osd] = new Catalog(openCatalogForReading(found)).osds();
+    expect(osd!.identity).toMatchObject({ clusterFsid: truth.fsid, whoami: 0 });
+    // Nobody can say that no newer log was lost with it.
+    const { status, stdout } = await salvage(['export', SPEC, '-', '--catalog', found]);
+    expect([status, sha256(stdout)]).toEqual([3, wanted]);
+  });
+
+  it('in front of the device is skipped where --offset says, also by later commands', async () => {
+    const file = path.join(work.path, 'disk.img');
+    const at = 1_000_448;
+    execFileSync('dd', [
+      `if=${path.join(osds, '0', 'block')}`,
+      `of=${file}`,
+      'conv=sparse',
+      'bs=64K',
+      'oflag=seek_bytes',
+      `seek=${at}`,
+      'status=none',
+    ]);
+    const found = path.join(work.path, 'offset.catalog');
+    const [plain, wrong] = [
+      ['--osd', file],
+      ['--offset', `${file}.gone=1`],
+    ];
+    expect((await salvage(['scan', ...plain, '--catalog', found])).status).toBe(1);
+    expect((await salvage(['scan', ...plain, ...wrong, '--catalog', found])).status).toBe(2);
+    const said = ['--offset', `${file}=${at}`];
+    expect((await salvage(['scan', ...plain, ...said, '--catalog', found])).status).toBe(0);
+    const { status, stdout } = await salvage(['export', SPEC, '-', '--catalog', found]);
+    expect([status, sha256(stdout)]).toEqual([0, wanted]);
   });
 });

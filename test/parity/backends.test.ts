@@ -191,6 +191,8 @@ describe.each(KINDS)('the OSDs of %s, a %s', (fixture, kind) => {
           }
           expect(left.equals(Buffer.alloc(end))).toBe(true);
           expect(object.nextData(end, end + 4096)).toBeUndefined();
+          expect(object.nextData(0, 0)).toBeUndefined();
+          expect(object.nextData(4096, 4096)).toBeUndefined();
           for (const [from, length] of [
             [1, 511],
             [4095, 2],
