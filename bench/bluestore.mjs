@@ -8,8 +8,8 @@ import { BENCH, options, WORK } from './lib/tools.mjs';
 
 const DATA_OBJECTS = 256;
 const DATA_BYTES = DATA_OBJECTS << 22;
-const given = options({ program: path.join(BENCH, '..'), onodes: 1_000_000, rounds: 3 });
-const { program, onodes, rounds } = given;
+const given = options({ program: path.join(BENCH, '..'), onodes: 1_000_000, rounds: 3, warm: 1 });
+const { program, onodes, rounds, warm } = given;
 const bin = [process.execPath, path.join(program, 'bin/rbd-salvage.js')];
 const device = path.join(WORK, `bluestore-${onodes}.img`);
 const about = `${device}.json`;
@@ -50,12 +50,12 @@ const workloads = {
 };
 
 const runs = Object.fromEntries(Object.keys(workloads).map((name) => [name, []]));
-for (let round = 0; round <= rounds; round++) {
+for (let round = 0; round < warm + rounds; round++) {
   for (const [name, run] of Object.entries(workloads)) {
     if (name.startsWith('scan')) fs.rmSync(catalog, { force: true });
     fs.rmSync(image, { force: true });
     const cost = await run();
-    if (round > 0) runs[name].push(cost);
+    if (round >= warm) runs[name].push(cost);
   }
 }
 fs.rmSync(image, { force: true });

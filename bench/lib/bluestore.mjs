@@ -146,6 +146,9 @@ class TableWriter {
     ]);
     this.#out(footer, this.size);
     this.size += footer.length;
+    // There are many tables: only their ends and sizes are asked for later.
+    this.#index = [];
+    this.#block = undefined;
   }
 }
 

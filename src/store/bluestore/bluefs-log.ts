@@ -24,7 +24,7 @@ const WINDOW_BYTES = 1 << 20;
 /** Behind damage the log is searched so far: several times what it grows by at once. */
 const LOOK_AHEAD = 16 << 20;
 /** A dying disk takes seconds over each read that fails. */
-const MAX_FAILURES = 64;
+const MAX_FAILURES = 8;
 
 /** What the log says the file system holds. */
 export interface BlueFsState {
@@ -74,6 +74,8 @@ class LogReplay {
   #log: BlueFsFile;
   #window: Uint8Array = new Uint8Array(0);
   #windowAt = 0;
+  /** up to here large reads have failed */
+  #badUntil = 0;
 
   constructor(path: string, devices: BlueFsDevices, superblock: FoundLog, report: DamageReporter) {
     this.#path = path;
@@ -206,13 +208,15 @@ class LogReplay {
 
   #bytes(pos: number, length: number): Uint8Array {
     if (pos < this.#windowAt || pos + length > this.#windowAt + this.#window.length) {
-      const room = Math.min(Math.max(length, WINDOW_BYTES), this.#log.size - pos);
+      const wanted = pos < this.#badUntil ? length : Math.max(length, WINDOW_BYTES);
+      const room = Math.min(wanted, this.#log.size - pos);
       const window = new Uint8Array(room);
       try {
         this.#window = window.subarray(0, this.#log.read(window, pos));
       } catch (error) {
         // Something in the window cannot be read: not necessarily what is wanted now.
         if (!isSourceFault(error)) throw error;
+        this.#badUntil = pos + room;
         const exact = new Uint8Array(Math.min(length, room));
         this.#log.read(exact, pos);
         this.#window = exact;

@@ -22,6 +22,8 @@ const LOOK_BYTES = Math.max(...RESERVED) + BLOCK;
 const SEARCHED = 64 * 2 ** 30;
 /** A dying disk takes seconds over each read that fails. */
 const MAX_FAILURES = 64;
+/** First transactions that are followed; a real device has dozens. */
+const MAX_CANDIDATES = 16384;
 /** The first transaction of a compacted log lists all files. */
 const MAX_TRANSACTION = 64 << 20;
 /** versioned head, uuid, sequence, length of the operations */
@@ -107,13 +109,15 @@ function candidate(devices: BlueFsDevices, id: number, { at, fsid }: Sighting) {
 export function findBlueFsLogs(devices: BlueFsDevices): FoundLog[] {
   const found: Candidate[] = [];
   const newest = new Map<string, number>();
+  let tried = 0;
   for (const id of [BLUEFS_DEVICE.wal, BLUEFS_DEVICE.db]) {
     const device = devices[id];
     if (device === undefined) continue;
     for (const sighting of sightings(device)) {
       const { fsid, sequence } = sighting;
       newest.set(fsid, Math.max(sequence, newest.get(fsid) ?? 0));
-      const log = sighting.first ? candidate(devices, id, sighting) : undefined;
+      if (!sighting.first || ++tried > MAX_CANDIDATES) continue;
+      const log = candidate(devices, id, sighting);
       if (log !== undefined) found.push(log);
     }
   }
