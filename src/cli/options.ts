@@ -15,6 +15,10 @@ export interface SourceOptions {
   offset?: string[];
   /** OSD=PATH, where a journal lies elsewhere */
   journal?: string[];
+  /** OSD=PATH, where an omap database lies elsewhere */
+  omap?: string[];
+  /** directories of loose object files */
+  objects?: string[];
   catalog?: string[];
   cluster?: string;
   /** use catalogs whose scan was not finished */
@@ -78,6 +82,16 @@ export const addOsdOption = (command: Command): Command =>
     .option(
       '--offset <[path=]bytes>',
       'where BlueStore begins in a device or image file, if that is not found; may be repeated',
+      gather,
+    )
+    .option(
+      '--omap <osd=path>',
+      "a FileStore OSD's omap database that is not in its current/; may be repeated",
+      gather,
+    )
+    .option(
+      '--objects <dir>',
+      'a directory of object files that were copied out of OSDs; may be repeated',
       gather,
     )
     .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber)

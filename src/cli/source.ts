@@ -14,19 +14,21 @@ import { native } from '../io/native.ts';
 import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import {
   type DetectOptions,
-  detectAll,
+  detectAgain,
   type FoundOsd,
   isBlueStoreThere,
+  looseObjects,
   pathsOf,
 } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { journalWarning } from '../store/survey-store.ts';
 import { startPool } from '../workers/pool.ts';
+import { condensed } from './condensed.ts';
 import type { CommandContext } from './context.ts';
 import { findOsds } from './find-osds.ts';
-import { placeJournals } from './journal-option.ts';
 import { deviceOffsets } from './offset-option.ts';
 import type { SourceOptions } from './options.ts';
+import { placeParts } from './place-parts.ts';
 
 /** More threads than this only compete for memory. */
 const MAX_THREADS = 64;
@@ -72,6 +74,9 @@ export function warnOfProblems(
   return found.problems.length;
 }
 
+/** Options that say where the sources lie. */
+export type SourcePaths = Pick<SourceOptions, 'osd' | 'objects' | 'journal' | 'omap' | 'offset'>;
+
 const detectOptions = (
   { offset = [] }: Pick<SourceOptions, 'offset'>,
   context: CommandContext,
@@ -80,19 +85,17 @@ const detectOptions = (
   notice: (path, sentence) => context.say(`${path}: ${sentence}`),
 });
 
-/** The OSDs that `--osd` names. @throws NOT_FOUND when there is none */
-export function requireOsds(
-  options: Pick<SourceOptions, 'osd' | 'offset' | 'journal'>,
-  context: CommandContext,
-) {
-  const { osd = [], journal = [] } = options;
+/** The OSDs that `--osd` names, and what `--objects` stands in for one. @throws NOT_FOUND when there is none */
+export function requireOsds(options: SourcePaths, context: CommandContext) {
+  const { osd = [], objects = [], ...parts } = options;
+  const loose = objects.map(looseObjects);
   const found = findOsds(osd, detectOptions(options, context));
-  if (found.osds.length === 0) {
+  if (found.osds.length + loose.length === 0) {
     const reasons = found.problems.map(({ path, reason }) => `${path}: ${reason}`);
     throw notFoundError(`no OSD found: ${reasons.join('; ')}`);
   }
   const left = warnOfProblems(context, found);
-  return { osds: placeJournals(found.osds, journal), left };
+  return { osds: [...placeParts(found.osds, parts), ...loose], left };
 }
 
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
@@ -149,7 +152,7 @@ function isStillThere({ location, identity }: FoundOsd, key: string): boolean {
   if (statOrUndefined(location.dataPath) === undefined) return false;
   if (location.kind === 'bluestore') return isBlueStoreThere({ location, identity });
   try {
-    return detectAll(pathsOf(location)).osds.some(
+    return detectAgain(location).some(
       (osd) => osdKey(osd.identity, realPath(osd.location.path)) === key,
     );
   } catch {
@@ -160,12 +163,15 @@ function isStillThere({ location, identity }: FoundOsd, key: string): boolean {
 /** Where the OSDs of the catalogs lie now: under the same paths, or under `--osd`. */
 function locate(
   clusters: readonly Cluster[],
-  options: SourceOptions,
+  options: SourcePaths,
   context: CommandContext,
 ): Map<string, OsdLocation> {
-  const { osd = [], journal = [] } = options;
+  const { osd = [], objects = [], ...parts } = options;
   const found = new Map<string, FoundOsd>();
-  const given = osd.length === 0 ? [] : findOsds(osd, detectOptions(options, context)).osds;
+  const given = [
+    ...(osd.length === 0 ? [] : findOsds(osd, detectOptions(options, context)).osds),
+    ...objects.map(looseObjects),
+  ];
   for (const one of given) found.set(osdKey(one.identity, realPath(one.location.path)), one);
   for (const { catalog } of clusters.flatMap((cluster) => cluster.osds)) {
     const { key, identity, location } = catalog;
@@ -175,13 +181,19 @@ function locate(
     else if (isStillThere({ location, identity }, key)) found.set(key, { identity, location });
   }
   const keys = [...found.keys()];
-  const placed = placeJournals([...found.values()], journal);
+  const placed = placeParts([...found.values()], parts);
   return new Map(keys.map((key, i) => [key, placed[i]!.location]));
 }
 
-/** A location found now, with what a scan learned of its journal. */
-function asScanned(location: OsdLocation, { replay }: OsdLocation): OsdLocation {
-  return replay === undefined ? location : { ...location, replay };
+/** A location found now, with what a scan learned of its journal, and its parts that lie elsewhere. */
+function asScanned(now: OsdLocation, { replay, journal, omap }: OsdLocation): OsdLocation {
+  const isThere = (part: string | undefined) => part && statOrUndefined(part) !== undefined;
+  return {
+    ...now,
+    ...(replay === undefined ? {} : { replay }),
+    ...(isThere(journal) ? { journal } : {}),
+    ...(isThere(omap) ? { omap } : {}),
+  };
 }
 
 function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[] {
@@ -212,7 +224,7 @@ function excludedNames(osds: readonly CatalogOsd[], wanted: readonly string[]): 
 
 /** Opens what `--catalog` and `--osd` name. @throws USAGE when neither is given */
 export async function openSource(options: SourceOptions, context: CommandContext): Promise<Source> {
-  if (options.catalog === undefined && options.osd === undefined) {
+  if ((options.catalog ?? options.osd ?? options.objects) === undefined) {
     throw usageError('no SOURCE: give --catalog FILE (made by scan) or --osd PATH...');
   }
   const opened =
@@ -231,7 +243,7 @@ export async function openSource(options: SourceOptions, context: CommandContext
   const problems = [...opened.catalogs, ...clusters, ...authorities].flatMap(
     (part) => part.problems,
   );
-  for (const problem of new Set(problems)) context.warn(problem);
+  for (const problem of condensed(new Set(problems))) context.warn(problem);
   for (const { name, catalog } of clusters.flatMap((cluster) => cluster.osds)) {
     const warning = journalWarning(catalog.location);
     if (warning !== undefined) context.warn(`${name}: ${warning}`);

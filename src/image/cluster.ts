@@ -7,7 +7,7 @@ import type { OsdMap } from '../ceph/osdmap.ts';
 import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { parseDataObjectName } from '../rbd/names.ts';
-import type { ObjectRef } from '../store/object-store.ts';
+import { type ObjectRef, UNKNOWN_POOL } from '../store/object-store.ts';
 import type { PoolErasure } from './ec-shards.ts';
 import type { Image } from './image.ts';
 import { type MetadataCopy, pickCopy } from './metadata-copies.ts';
@@ -70,6 +70,7 @@ export class Cluster {
 
   /** A pool's name, or its number where no map tells the name. */
   poolName(pool: number): string {
+    if (pool === UNKNOWN_POOL) return 'unknown';
     const name = this.osdMap?.pools.get(pool)?.name;
     return name === undefined ? String(pool) : nameToText(name);
   }
@@ -79,6 +80,7 @@ export class Cluster {
     for (const pool of this.osdMap?.pools.values() ?? []) {
       if (nameToText(pool.name) === name) return pool.id;
     }
+    if (name === 'unknown') return this.pools().includes(UNKNOWN_POOL) ? UNKNOWN_POOL : undefined;
     return /^\d+$/.test(name) && this.pools().includes(Number(name)) ? Number(name) : undefined;
   }
 
@@ -125,6 +127,7 @@ export class Cluster {
     const ids = new Set(this.osdMap?.pools.keys() ?? []);
     for (const copies of this.#objects().values())
       ids.add(this.basePool(copies[0]!.object.ref.id.pool));
+    for (const { pool } of this.dataPrefixes()) ids.add(this.basePool(pool));
     return [...ids].sort((a, b) => a - b);
   }
 

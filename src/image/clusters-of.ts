@@ -34,8 +34,11 @@ export function clustersOf(
     if (other === undefined || (other.end?.at ?? 0) <= (osd.end?.at ?? 0)) osds.set(osd.key, osd);
   }
   const byFsid = new Map<string | undefined, CatalogOsd[]>();
+  const fsids = new Set([...osds.values()].flatMap(({ identity }) => identity.clusterFsid ?? []));
   for (const osd of osds.values()) {
-    const fsid = osd.identity.clusterFsid;
+    // Loose files do not say where they are from: beside one cluster's OSDs they are taken for its own.
+    const isGuest = osd.location.kind === 'loose' && fsids.size === 1;
+    const fsid = osd.identity.clusterFsid ?? (isGuest ? [...fsids][0] : undefined);
     byFsid.set(fsid, [...(byFsid.get(fsid) ?? []), osd]);
   }
   const maps = catalogs.flatMap((catalog) => catalog.osdMaps());

@@ -4,7 +4,7 @@ import { isSourceFault } from '../errors/salvage-error.ts';
 import { objectMapObject } from '../rbd/names.ts';
 import { checkOrder } from '../rbd/striping.ts';
 import { ROW_HEAD } from '../store/row-snap.ts';
-import { CONTENT_BYTES, contentSize } from './content-size.ts';
+import { CONTENT_BYTES, type ContentSize, contentSize } from './content-size.ts';
 import { DEFAULT_ORDER } from './headless.ts';
 import type { Image } from './image.ts';
 import type { AttrsReader, ObjectCopy } from './object-candidates.ts';
@@ -31,8 +31,12 @@ function headRow(objects: ObjectTable, from: number): number {
   return -1;
 }
 
-/** Object size from what clients announced, else from the largest object. */
-async function guessOrder(objects: ObjectTable, reader: EvidenceReader): Promise<Guess<number>> {
+/** Object size from what clients announced, else from sizes and numbers of objects. */
+async function guessOrder(
+  objects: ObjectTable,
+  content: ContentSize | undefined,
+  reader: EvidenceReader,
+): Promise<Guess<number>> {
   const step = Math.max(1, Math.floor(objects.length / SAMPLES));
   const rows = new Set<number>();
   for (let row = 0; row < objects.length; row += step) rows.add(headRow(objects, row));
@@ -42,9 +46,7 @@ async function guessOrder(objects: ObjectTable, reader: EvidenceReader): Promise
   );
   const attrs = await reader.readAttrs(copies, false);
   const hints: number[] = [];
-  let largest = 0;
-  for (const { objectInfo, size } of attrs) {
-    largest = Math.max(largest, size);
+  for (const { objectInfo } of attrs) {
     try {
       const hint = objectInfo && decodeObjectInfo(objectInfo).expectedObjectSize;
       if (hint !== undefined && isObjectSize(hint)) hints.push(hint);
@@ -56,8 +58,39 @@ async function guessOrder(objects: ObjectTable, reader: EvidenceReader): Promise
     const hint = Math.max(...hints);
     return { value: Math.log2(hint), because: `clients announced objects of ${hint} bytes` };
   }
-  const needed = Math.max(DEFAULT_ORDER, Math.ceil(Math.log2(Math.max(1, largest))));
-  return { value: needed, because: `the largest of ${copies.length} objects has ${largest} bytes` };
+  return orderOfSizes(
+    attrs.map(({ size }) => size),
+    objects.lastObjectNo,
+    content,
+  );
+}
+
+const SMALLEST_ORDER = 12;
+
+/**
+ * What sizes and numbers of objects tell of the object size: more than one object that is as large as
+ * a power of two and none that is larger, or a disk too small for as many objects of 4 MiB.
+ */
+export function orderOfSizes(
+  sizes: readonly number[],
+  lastObjectNo: number,
+  content: ContentSize | undefined,
+): Guess<number> {
+  const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
+  const least = Math.max(SMALLEST_ORDER, Math.ceil(Math.log2(Math.max(1, largest))));
+  const seen = `the largest of ${sizes.length} objects has ${largest} bytes`;
+  if (least >= DEFAULT_ORDER) return { value: least, because: seen };
+  const full = sizes.filter((size) => size === 2 ** least).length;
+  const isSpanned = content === undefined || (lastObjectNo + 1) * 2 ** least * 2 >= content.bytes;
+  if (full > 1 && isSpanned) {
+    return { value: least, because: `${full} of ${sizes.length} objects have it, none has more` };
+  }
+  if (content !== undefined && lastObjectNo * 2 ** DEFAULT_ORDER >= content.bytes) {
+    const order = Math.ceil(Math.log2(content.bytes / lastObjectNo)) - 1;
+    const because = `a ${content.what} of ${content.bytes} bytes has objects up to ${lastObjectNo}`;
+    return { value: Math.max(least, order), because };
+  }
+  return { value: DEFAULT_ORDER, because: seen };
 }
 
 function isObjectSize(bytes: number): boolean {
@@ -96,11 +129,11 @@ async function guessSize(
   image: Image,
   objects: ObjectTable,
   objectSize: number,
+  content: ContentSize | undefined,
   reader: EvidenceReader,
 ): Promise<Guess<number>> {
   const least = objects.lastObjectNo * objectSize + 1;
   const count = await objectMapCount(image, reader);
-  const content = await startOfImage(objects, reader);
   const most =
     count === undefined || count <= objects.lastObjectNo ? undefined : count * objectSize;
   const fits = (bytes: number) =>
@@ -129,17 +162,19 @@ export async function examineHeadless(image: Image, reader: EvidenceReader): Pro
   const objects = new ObjectTable(
     image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix),
   );
-  const order = await guessOrder(objects, reader);
+  const content = await startOfImage(objects, reader);
+  const order = await guessOrder(objects, content, reader);
   const objectSize = 2 ** order.value;
-  const size = await guessSize(image, objects, objectSize, reader);
-  image.header = { ...header, order: order.value, stripeUnit: objectSize, size: size.value };
+  const size = await guessSize(image, objects, objectSize, content, reader);
+  const snapshots = header.snapshots.map((snapshot) => ({ ...snapshot, size: size.value }));
+  image.header = {
+    ...{ ...header, snapshots, stripeUnit: objectSize },
+    ...{ order: order.value, size: size.value },
+  };
   image.guesses = [
     `object size ${objectSize}: ${order.because}`,
     `size ${size.value}: ${size.because}`,
   ];
-  const clones = new Set<number>();
-  for (let row = 0; row < objects.length; row++)
-    if (objects.snap(row) >= 0) clones.add(objects.snap(row));
-  if (clones.size > 0)
-    image.guesses.push(`it had snapshots: objects have clones ${[...clones].join(', ')}`);
+  if (snapshots.length > 0)
+    image.guesses.push(`${snapshots.length} snapshots: their ids are those of its objects' clones`);
 }

@@ -1,6 +1,7 @@
-import { nameToText } from '../bytes/names.ts';
+import { nameToText, textToName } from '../bytes/names.ts';
+import type { Snapshot } from '../rbd/snapshot.ts';
 import type { Cluster } from './cluster.ts';
-import { type Image, plainHeader } from './image.ts';
+import { type Image, plainHeader, plainSnapshot } from './image.ts';
 import { judgeObject } from './judge-object.ts';
 import { type DataPrefix, ObjectTable } from './object-table.ts';
 
@@ -52,6 +53,19 @@ function existsAnywhere(cluster: Cluster, objects: ObjectTable): boolean {
 }
 
 /**
+ * A clone's id is that of the newest snapshot it was made for. What the snapshots were called is lost,
+ * and so are those between which no object changed: they look like the next newer one.
+ */
+function snapshotsOf(objects: ObjectTable, size: number): Snapshot[] {
+  const ids = new Set<number>();
+  for (let row = 0; row < objects.length; row++)
+    if (objects.snap(row) >= 0) ids.add(objects.snap(row));
+  return [...ids]
+    .sort((a, b) => a - b)
+    .map((id) => plainSnapshot({ id: BigInt(id), name: textToName(`snap-${id}`), size }));
+}
+
+/**
  * The image that data objects without a header come from; undefined when they are none that exist.
  * Size and object size are the crudest of guesses here: `examineHeadless` looks for evidence.
  * @param nameOf what index objects still call the id
@@ -72,7 +86,7 @@ export function headlessImage(
     order: DEFAULT_ORDER,
     objectPrefix: prefix.prefix,
     snapSeq: 0n,
-    snapshots: [],
+    snapshots: snapshotsOf(objects, size),
   };
   return {
     ...{ cluster, pool, namespace: prefix.namespace, id, format },
@@ -83,6 +97,6 @@ export function headlessImage(
       'object size 4 MiB: nothing is known, most images have it',
       `size ${size}: the highest object is ${objects.lastObjectNo}`,
     ],
-    problems: ['its header is lost: parent, striping and snapshots are unknown'],
+    problems: ['its header is lost: parent, striping and the names of snapshots are unknown'],
   };
 }

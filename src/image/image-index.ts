@@ -13,6 +13,7 @@ import {
 } from '../rbd/names.ts';
 import type { OmapEntry } from '../rbd/omap-values.ts';
 import { parseTrash, type TrashedImage } from '../rbd/trash.ts';
+import { UNKNOWN_POOL } from '../store/object-store.ts';
 import type { Cluster } from './cluster.ts';
 import { headlessImage } from './headless.ts';
 import { dataPoolOf, headerFromV1, type Image } from './image.ts';
@@ -117,7 +118,8 @@ export class ImageIndex {
     id: string,
   ): Pick<Image, 'name' | 'named' | 'trash'> {
     const names = this.#namesOf(pool, namespace);
-    const live = names.byId.get(id);
+    // Objects that do not tell their pool may name those that do, or by their prefix seem to.
+    const live = names.byId.get(id) ?? this.#namesOf(UNKNOWN_POOL, namespace).byId.get(id);
     const trash = live === undefined ? names.trash.get(id) : undefined;
     const known = live ?? trash?.name;
     return { name: known ?? textToName(id), named: known !== undefined, trash };
@@ -125,6 +127,8 @@ export class ImageIndex {
 
   #addFormat2(object: MetadataObject): void {
     const { namespace, name } = object.ref.id;
+    // Nothing could be read of it, which its `problem` says: what its data objects tell has to do.
+    if (object.omap === undefined) return;
     const pool = this.#cluster.basePool(object.ref.id.pool);
     const id = nameToText(name.subarray(RBD_HEADER_PREFIX.length));
     const header = parseImageHeader(omapOf(object));

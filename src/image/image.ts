@@ -25,7 +25,8 @@ export interface Image {
   problems: string[];
 }
 
-const v1Snapshot = (s: ImageHeaderV1['snapshots'][number]): Snapshot => ({
+/** A snapshot of which nothing else is known. */
+export const plainSnapshot = (s: Pick<Snapshot, 'id' | 'name' | 'size'>): Snapshot => ({
   ...s,
   features: 0n,
   parent: undefined,
@@ -46,7 +47,7 @@ export function plainHeader(
 
 /** A format 1 header in the terms of format 2: no features, no striping, no parent. */
 export const headerFromV1 = (h: ImageHeaderV1): ImageHeader =>
-  plainHeader({ ...h, snapshots: h.snapshots.map(v1Snapshot) });
+  plainHeader({ ...h, snapshots: h.snapshots.map(plainSnapshot) });
 
 /** The pool that holds an image's data objects. */
 export const dataPoolOf = (image: Image): number => image.header.dataPool ?? image.pool;

@@ -80,6 +80,10 @@ function present(
   const { info, ref } = copies[0]!;
   const erasure = image.cluster.erasureOf(ref.id.pool);
   if (erasure !== undefined) return chooseShards(erasure, copies, readable, doubt);
+  if (copies[0]!.ref.id.shard >= 0) {
+    const reason = 'a shard of an erasure-coded pool, whose profile is lost with the OSD maps';
+    return { state: 'lost', reason };
+  }
   return {
     state: 'present',
     copies: copies.map(copyOf),

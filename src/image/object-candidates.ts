@@ -69,10 +69,14 @@ export const isReadable = ({ attrs }: Candidate): boolean => attrs.error === und
 
 const NEVER: Eversion = { epoch: -1, version: 0n };
 
-/** Newest first; copies without a readable version last, of these the one written last first. */
+/**
+ * Newest first; copies without a readable version last, of these the one written last first, then
+ * the longest.
+ */
 export const byVersion = (a: Candidate, b: Candidate): number =>
   compareEversion(b.info?.version ?? NEVER, a.info?.version ?? NEVER) ||
-  b.attrs.mtimeMs - a.attrs.mtimeMs;
+  b.attrs.mtimeMs - a.attrs.mtimeMs ||
+  b.attrs.size - a.attrs.size;
 
 export const hasVersion = (candidate: Candidate, version: Eversion): boolean =>
   candidate.info !== undefined && compareEversion(candidate.info.version, version) === 0;

@@ -1,7 +1,8 @@
+import { binaryKey } from '../bytes/names.ts';
 import type { GroupEntry, Segment } from '../catalog/segment.ts';
 import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
 import { unescapeField } from '../store/escaped-field.ts';
-import type { ObjectRef } from '../store/object-store.ts';
+import { type ObjectRef, UNKNOWN_POOL } from '../store/object-store.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../store/row-snap.ts';
 import type { Cluster, ClusterOsd } from './cluster.ts';
 import { objectKey } from './object-key.ts';
@@ -73,7 +74,27 @@ export function dataPrefixes(cluster: Cluster): Map<string, DataPrefix> {
     const { pool, namespace } = ref.id;
     entry({ pool, namespace, prefix }).odd.push({ osd, ref, objectNo });
   }
+  settleUnknown(found);
   return found;
+}
+
+/** Objects that do not tell their pool belong to the one pool that has others of their image. */
+function settleUnknown(found: Map<string, DataPrefix>): void {
+  const strays = [...found].filter(([, { pool }]) => pool === UNKNOWN_POOL);
+  if (strays.length === 0) return;
+  const homes = new Map<string, DataPrefix[]>();
+  for (const known of found.values()) {
+    if (known.pool === UNKNOWN_POOL) continue;
+    const name = binaryKey(known.prefix);
+    homes.set(name, [...(homes.get(name) ?? []), known]);
+  }
+  for (const [key, { prefix, postings, odd }] of strays) {
+    const [home, ...others] = homes.get(binaryKey(prefix)) ?? [];
+    if (home === undefined || others.length > 0 || home.namespace.length > 0) continue;
+    home.postings.push(...postings);
+    home.odd.push(...odd);
+    found.delete(key);
+  }
 }
 
 const HEX_DIGITS_V1 = 12;

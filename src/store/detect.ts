@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { nameToText } from '../bytes/names.ts';
 import { decodeOsdSuperblock } from '../ceph/osd-superblock.ts';
-import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, notFoundError } from '../errors/salvage-error.ts';
 import {
   listNames,
   readSmallFile,
@@ -243,13 +243,39 @@ export function detectAll(paths: readonly string[], options: DetectOptions = {})
 /** Finds the OSDs in one path: see `detectAll`. */
 export const detectOsds = (p: string): Detected => detectAll([p]);
 
+/** A directory of loose object files, which stands for an OSD. @throws NOT_FOUND */
+export function looseObjects(directory: string): FoundOsd {
+  if (isDirectory(directory)) {
+    const dataPath = path.resolve(directory);
+    return { location: { kind: 'loose', path: directory, dataPath }, identity: {} };
+  }
+  const why = exists(directory) ? 'not a directory' : whyNoStat(directory);
+  throw notFoundError(`no object files: ${directory}: ${why}`);
+}
+
+/** The OSDs at the place where one was found before. */
+export function detectAgain(location: OsdLocation): FoundOsd[] {
+  if (location.kind !== 'loose') return detectAll(pathsOf(location)).osds;
+  return [looseObjects(location.dataPath)];
+}
+
 /** The paths that, given again, lead to an OSD and all of its devices. */
-export function pathsOf({ path: osd, devices }: OsdLocation): string[] {
+export function pathsOf(location: OsdLocation): string[] {
+  const { path: osd, devices } = location;
   const parts = [devices?.main, devices?.db, devices?.wal].filter((part) => part !== undefined);
   const below = `${osd}/`;
   const others = parts.map((part) => part.path).filter((p) => p !== osd && !p.startsWith(below));
-  // A FileStore's journal is often a link to a partition of another disk.
-  const journal = path.join(osd, 'journal');
-  const linked = devices === undefined && exists(journal) ? [realPath(journal)] : [];
-  return [osd, ...new Set([...others, ...linked])];
+  return [osd, ...new Set([...others, ...outsideParts(location)])];
+}
+
+/** Journal and database of a FileStore, where they lie outside of its directory. */
+function outsideParts({ kind, path: osd, dataPath, journal, omap }: OsdLocation): string[] {
+  if (kind !== 'filestore') return [];
+  // The journal is often a link to a partition of another disk; of a `current/` given by itself the
+  // rest of the OSD may still be around it.
+  const around = path.join(path.dirname(path.resolve(dataPath)), 'journal');
+  const own = [path.join(osd, 'journal'), around].filter(exists);
+  const parts = [...own, journal, omap].filter((part) => part !== undefined);
+  const below = `${osd}/`;
+  return parts.flatMap((part) => [part, realPath(part)]).filter((part) => !part.startsWith(below));
 }

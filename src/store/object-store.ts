@@ -2,12 +2,15 @@ import type { DevicePart } from '../io/device-source.ts';
 import type { FoundLog } from './bluestore/bluefs-superblock.ts';
 
 /**
- * One reader interface over an OSD's objects, FileStore and BlueStore alike. Synchronous: it is used
+ * One reader interface over an OSD's objects, FileStore, BlueStore and loose files alike. Synchronous: it is used
  * inside worker threads. Implementations are constructed by `openObjectStore` only.
  */
 
-/** Which kind of store an OSD keeps. */
-export type StoreKind = 'filestore' | 'bluestore';
+/** Which kind of store an OSD keeps; `loose`: object files that someone copied out of OSDs. */
+export type StoreKind = 'filestore' | 'bluestore' | 'loose';
+
+/** Stands in for the pool of a loose object whose name does not tell it; no cluster gets that far. */
+export const UNKNOWN_POOL = 0x7fffffff;
 
 /** Who an OSD is. Fields are undefined where neither files nor superblock tell. */
 export interface OsdIdentity {
@@ -26,7 +29,7 @@ export interface OsdLocation {
   path: string;
   /**
    * FileStore: the directory of the collections, `<path>/current` or `path` itself. BlueStore: the
-   * main device (block.db where that is all there is)
+   * main device (block.db where that is all there is). Loose objects: `path`
    */
   dataPath: string;
   /** BlueStore only: the devices, those that were found */
@@ -35,6 +38,8 @@ export interface OsdLocation {
   bluefs?: FoundLog;
   /** FileStore only: its journal, where that is not `<path>/journal` */
   journal?: string;
+  /** FileStore only: its database, where that is not `<dataPath>/omap` */
+  omap?: string;
   /** FileStore only: what a scan found in the journal; undefined: nobody has looked, nothing is replayed */
   replay?: JournalReplay;
 }

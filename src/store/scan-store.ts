@@ -9,6 +9,7 @@ import {
   overlayForScan,
   RemovalFilter,
 } from './filestore/journal/overlay-scan.ts';
+import { scanLoose } from './loose/loose-scan.ts';
 import type { ObjectSink, OsdLocation } from './object-store.ts';
 
 export type { KnownUnit } from './filestore/filestore-scan.ts';
@@ -47,6 +48,7 @@ function partShares(readers: number): ScanShare[] {
  */
 export function scanShares(location: OsdLocation, readers: number): ScanShare[] {
   if (location.kind === 'bluestore') return partShares(readers);
+  if (location.kind === 'loose') return [[]];
   const collections = listCollections(location.dataPath);
   if (location.replay?.state === 'replayed') collections.push(JOURNAL_COLLECTIONS);
   return collectionShares(collections, readers);
@@ -76,6 +78,10 @@ export function scanShare({ location, share, sink, report, known }: ShareOptions
   if (location.kind === 'bluestore') {
     const [index, of] = share.map(Number);
     scanBlueStore({ location, part: { index: index!, of: of! }, sink, report, known });
+    return;
+  }
+  if (location.kind === 'loose') {
+    scanLoose({ directory: location.dataPath, sink, report });
     return;
   }
   const overlay = overlayForScan(location);

@@ -27,7 +27,8 @@ export function takeDamage(): string[] {
 /** The store at a location, opened on first use by this thread. Its damage waits for `takeDamage`. */
 export function storeAt(location: OsdLocation): ObjectStoreReader {
   // Two BlueStore OSDs may lie on one disk.
-  const key = `${location.dataPath}@${location.devices?.main?.offset ?? 0}`;
+  const { kind, dataPath, devices } = location;
+  const key = `${kind}:${dataPath}@${devices?.main?.offset ?? 0}`;
   let store = open.get(key);
   if (store === undefined) {
     store = openObjectStore(location, note);

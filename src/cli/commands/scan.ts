@@ -1,6 +1,7 @@
 import { Catalog } from '../../catalog/catalog.ts';
 import { CatalogScan, type OsdScanSummary } from '../../catalog/scan.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
+import { usageError } from '../../errors/salvage-error.ts';
 import { openCatalogForWriting } from '../../io/catalog-storage.ts';
 import { refuseInSource } from '../../io/destination.ts';
 import { deviceLanes } from '../../io/device-lanes.ts';
@@ -12,9 +13,11 @@ import { bytesText, countText, durationText } from '../progress.ts';
 import { poolFor, requireOsds } from '../source.ts';
 
 interface ScanOptions extends CommonOptions {
-  osd: string[];
+  osd?: string[];
   offset?: string[];
   journal?: string[];
+  omap?: string[];
+  objects?: string[];
   catalog: string;
   jobs?: number;
   readTimeout?: number;
@@ -49,6 +52,9 @@ function show(outcome: Outcome, context: CommandContext): void {
 }
 
 export async function scan(options: ScanOptions, context: CommandContext): Promise<ExitCode> {
+  if ((options.osd ?? options.objects) === undefined) {
+    throw usageError('nothing to scan: give --osd PATH... or --objects DIR');
+  }
   const { osds, left } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
   refuseInSource(
@@ -90,5 +96,4 @@ export function registerScan({ program, run }: Registry): void {
     .description('index OSDs into a catalog; again: go on, and take in what changed')
     .requiredOption('--catalog <file>', 'the catalog to make or to bring up to date');
   addCommonOptions(addOsdOption(command)).action((options: ScanOptions) => run(scan, options));
-  command.options.find((option) => option.long === '--osd')!.makeOptionMandatory();
 }

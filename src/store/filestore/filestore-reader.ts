@@ -85,7 +85,8 @@ export class FileStoreReader implements ObjectStoreReader {
 
   #openOmap(): DbObjectMap | undefined {
     if (this.#omap !== undefined || this.#omapError !== undefined) return this.#omap;
-    const directory = path.join(this.location.dataPath, 'omap');
+    const { dataPath, omap } = this.location;
+    const directory = omap ?? path.join(dataPath, 'omap');
     try {
       this.#kv = openKvStore(sourceDirectory(directory), this.#onOmapDamage);
       this.#omap = new DbObjectMap(this.#kv, directory, this.#onOmapDamage);

@@ -41,8 +41,11 @@ const smallText = (file: string): string =>
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The OSD's own uuid, which its journal's header repeats; undefined where no file has it. */
-export function osdFsidOf({ path: osd, dataPath }: OsdLocation): string | undefined {
-  const files = [path.join(osd, 'fsid'), path.join(dataPath, 'omap', 'osd_uuid')];
+export function osdFsidOf({ path: osd, dataPath, omap }: OsdLocation): string | undefined {
+  const files = [
+    path.join(osd, 'fsid'),
+    path.join(omap ?? path.join(dataPath, 'omap'), 'osd_uuid'),
+  ];
   return files.map((file) => smallText(file).toLowerCase()).find((text) => UUID.test(text));
 }
 

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { placeJournals } from '../../src/cli/journal-option.ts';
+import { placeParts } from '../../src/cli/place-parts.ts';
 import type { FoundOsd } from '../../src/store/detect.ts';
 
 const osd = (
@@ -14,7 +14,7 @@ const osd = (
 
 const osds = [osd(1, 'aa'), osd(2, 'bb'), osd(3, 'cc', 'bluestore')];
 const journalsOf = (options: string[], of = osds) =>
-  placeJournals(of, options).map(({ location }) => location.journal);
+  placeParts(of, { journal: options }).map(({ location }) => location.journal);
 
 describe('--journal', () => {
   it.each(['osd.2', '2', 'BB', '/mnt/bb'])('names an OSD as %s', (word) => {
@@ -32,13 +32,26 @@ describe('--journal', () => {
     ['no path', '1=', 'must be OSD=PATH'],
     ['neither', '/dev/x', 'must be OSD=PATH'],
   ])('is refused when it names %s', (_, option, message) => {
-    expect(() => placeJournals(osds, [option])).toThrow(message);
-    expect(() => placeJournals(osds, [option])).toThrow(expect.objectContaining({ code: 'USAGE' }));
+    expect(() => placeParts(osds, { journal: [option] })).toThrow(message);
+    expect(() => placeParts(osds, { journal: [option] })).toThrow(
+      expect.objectContaining({ code: 'USAGE' }),
+    );
   });
 
   it('is refused where two clusters have an OSD of that number', () => {
     expect(() => journalsOf(['1=/dev/x'], [osd(1, 'aa'), osd(1, 'dd')])).toThrow(
       'names several OSDs',
     );
+  });
+});
+
+describe('--omap', () => {
+  it('says where the database of an OSD lies, beside what --journal says', () => {
+    const [, second] = placeParts(osds, { journal: ['2=/dev/x'], omap: ['osd.2=/mnt/omap'] });
+    expect(second?.location).toMatchObject({ journal: '/dev/x', omap: '/mnt/omap' });
+  });
+
+  it('is refused under its own name', () => {
+    expect(() => placeParts(osds, { omap: ['7=/x'] })).toThrow('--omap 7=/x: 7 names no FileStore');
   });
 });

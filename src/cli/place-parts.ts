@@ -1,0 +1,47 @@
+import path from 'node:path';
+import { usageError } from '../errors/salvage-error.ts';
+import { realPath } from '../io/file-source.ts';
+import type { FoundOsd } from '../store/detect.ts';
+
+/** Does a word name this OSD: its number, `osd.N`, its uuid or its path? */
+function isNamed({ identity, location }: FoundOsd, word: string): boolean {
+  const { whoami, osdFsid } = identity;
+  const number = /^(?:osd\.)?(\d{1,9})$/.exec(word)?.[1];
+  if (number !== undefined && whoami === Number(number)) return true;
+  return word.toLowerCase() === osdFsid || realPath(word) === realPath(location.path);
+}
+
+/** What of a FileStore may lie elsewhere than in its directory. */
+type Part = 'journal' | 'omap';
+
+/**
+ * Applies `--journal OSD=PATH` and `--omap OSD=PATH`: where journals are that do not lie beside
+ * `current/`, and databases that do not lie in it.
+ * @returns the OSDs, those named with their parts
+ * @throws USAGE when a word names no FileStore OSD here, or more than one
+ */
+export function placeParts(
+  osds: readonly FoundOsd[],
+  { journal = [], omap = [] }: { [part in Part]?: readonly string[] | undefined },
+): FoundOsd[] {
+  const placed = [...osds];
+  for (const option of journal) place(placed, 'journal', option);
+  for (const option of omap) place(placed, 'omap', option);
+  return placed;
+}
+
+function place(placed: FoundOsd[], part: Part, option: string): void {
+  const split = option.indexOf('=');
+  if (split < 1 || split === option.length - 1) {
+    throw usageError(`--${part} ${option}: it must be OSD=PATH, such as osd.3=/mnt/there`);
+  }
+  const word = option.slice(0, split);
+  const found = placed.filter((osd) => osd.location.kind === 'filestore' && isNamed(osd, word));
+  if (found.length !== 1) {
+    const why = found.length === 0 ? 'names no FileStore OSD here' : 'names several OSDs';
+    throw usageError(`--${part} ${option}: ${word} ${why}`);
+  }
+  const [osd] = found as [FoundOsd];
+  const at = path.resolve(option.slice(split + 1));
+  placed[placed.indexOf(osd)] = { ...osd, location: { ...osd.location, [part]: at } };
+}
