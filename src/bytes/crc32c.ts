@@ -16,3 +16,28 @@ export function maskedCrc32c(...parts: Uint8Array[]): number {
   for (const part of parts) crc = standardCrc32c(part as Buffer, crc);
   return ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0;
 }
+
+const CASTAGNOLI = 0x82f63b78;
+let byteTable: Int32Array | undefined;
+
+function table(): Int32Array {
+  if (byteTable !== undefined) return byteTable;
+  byteTable = new Int32Array(256);
+  for (let byte = 0; byte < 256; byte++) {
+    let crc = byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ CASTAGNOLI;
+    byteTable[byte] = crc;
+  }
+  return byteTable;
+}
+
+/** Goes on by one byte, without inversion: for looking at the checksum after each. Seed 0xffffffff. */
+export function crc32cByte(crc: number, byte: number): number {
+  return table()[(crc ^ byte) & 0xff]! ^ (crc >>> 8);
+}
+
+/** What `maskedCrc32c` gives for the bytes that `crc32cByte` has gone through. */
+export function maskedCrc32cOf(state: number): number {
+  const crc = ~state >>> 0;
+  return ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0;
+}

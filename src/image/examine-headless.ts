@@ -41,7 +41,8 @@ async function guessOrder(
   const rows = new Set<number>();
   for (let row = 0; row < objects.length; row += step) rows.add(headRow(objects, row));
   rows.delete(-1);
-  const copies = [...rows].map(
+  const sampled = [...rows];
+  const copies = sampled.map(
     (row): ObjectCopy => ({ osd: objects.osd(row), ref: objects.ref(row) }),
   );
   const attrs = await reader.readAttrs(copies, false);
@@ -58,18 +59,23 @@ async function guessOrder(
     const hint = Math.max(...hints);
     return { value: Math.log2(hint), because: `clients announced objects of ${hint} bytes` };
   }
-  return orderOfSizes(
-    attrs.map(({ size }) => size),
-    objects.lastObjectNo,
-    content,
-  );
+  // Copies of one object are one witness.
+  const sizes = new Map<number, number>();
+  for (const [i, row] of sampled.entries()) {
+    const objectNo = objects.objectNo(row);
+    sizes.set(objectNo, Math.max(attrs[i]!.size, sizes.get(objectNo) ?? 0));
+  }
+  return orderOfSizes([...sizes.values()], objects.lastObjectNo, content);
 }
 
 const SMALLEST_ORDER = 12;
+/** So many objects of 4 MiB do not all end within their first quarter, unless most are missing. */
+const DENSE = 6;
 
 /**
  * What sizes and numbers of objects tell of the object size: more than one object that is as large as
- * a power of two and none that is larger, or a disk too small for as many objects of 4 MiB.
+ * a power of two and none that is larger; a disk too small for as many objects of 4 MiB; objects side
+ * by side all of which are small.
  */
 export function orderOfSizes(
   sizes: readonly number[],
@@ -85,6 +91,8 @@ export function orderOfSizes(
   if (full > 1 && isSpanned) {
     return { value: least, because: `${full} of ${sizes.length} objects have it, none has more` };
   }
+  const isDense = sizes.length >= DENSE && sizes.length * 2 > lastObjectNo;
+  if (isDense && isSpanned && least <= DEFAULT_ORDER - 2) return { value: least, because: seen };
   if (content !== undefined && lastObjectNo * 2 ** DEFAULT_ORDER >= content.bytes) {
     const order = Math.ceil(Math.log2(content.bytes / lastObjectNo)) - 1;
     const because = `a ${content.what} of ${content.bytes} bytes has objects up to ${lastObjectNo}`;

@@ -1,8 +1,9 @@
 import type { DamageReporter } from '../errors/damage.ts';
-import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, type SalvageError } from '../errors/salvage-error.ts';
 import type { ByteSource, SourceDirectory } from '../io/ports.ts';
 import { BLOCK_TRAILER, type BlockHandle, unpackBlock } from './block.ts';
 import { Lru } from './lru.ts';
+import { salvageTable } from './salvage-table.ts';
 import { openTable, readStored, type Table } from './table.ts';
 
 /** Files open at a time; a store can have thousands. */
@@ -16,6 +17,8 @@ export class TableFiles {
   readonly report: DamageReporter;
   readonly #directory: SourceDirectory;
   readonly #unusable = new Set<string>();
+  /** tables whose index is lost: found out once, with much reading */
+  readonly #salvaged = new Map<string, Table>();
   readonly #sources = new Lru<string, ByteSource>(
     OPEN_FILES,
     () => 1,
@@ -40,7 +43,7 @@ export class TableFiles {
 
   /** `undefined` when it cannot be used at all, which is reported the first time. */
   table(name: string): Table | undefined {
-    const known = this.#tables.get(name);
+    const known = this.#tables.get(name) ?? this.#salvaged.get(name);
     if (known !== undefined || this.#unusable.has(name)) return known;
     const path = `${this.#directory.path}/${name}`;
     let dropped: number | undefined;
@@ -52,9 +55,24 @@ export class TableFiles {
       return table;
     } catch (error) {
       if (!isSourceFault(error)) throw error;
+      const salvaged = this.#salvage(name, error);
+      if (salvaged !== undefined) return salvaged;
       this.#unusable.add(name);
       const reason = `table left out: ${errorText(error)}`;
       this.report({ path, ...(dropped === undefined ? {} : { dropped }), reason });
+      return undefined;
+    }
+  }
+
+  /** What can be had of a table without footer or index; a format that we lack is no damage. */
+  #salvage(name: string, error: SalvageError): Table | undefined {
+    if (error.code === 'UNSUPPORTED') return undefined;
+    try {
+      const table = salvageTable(this.source(name), errorText(error), this.report);
+      if (table !== undefined) this.#salvaged.set(name, table);
+      return table;
+    } catch (failure) {
+      if (!isSourceFault(failure)) throw failure;
       return undefined;
     }
   }
@@ -89,6 +107,7 @@ export class TableFiles {
   close(): void {
     this.#sources.clear();
     this.#tables.clear();
+    this.#salvaged.clear();
     this.#blocks.clear();
   }
 }

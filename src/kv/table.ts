@@ -34,7 +34,7 @@ const META = {
   dictionary: 'rocksdb.compression_dict',
 } as const;
 
-const PROPERTY = {
+export const PROPERTY = {
   deltaIndex: 'rocksdb.index.value.is.delta.encoded',
   userKeyIndex: 'rocksdb.index.key.is.user.key',
   indexType: 'rocksdb.block.based.table.index.type',
@@ -99,7 +99,8 @@ function readProperties(block: Uint8Array, offset: number): Properties {
   return properties;
 }
 
-function readRangeDeletes(block: Uint8Array, offset: number): RangeDelete[] {
+/** @throws CORRUPT */
+export function readRangeDeletes(block: Uint8Array, offset: number): RangeDelete[] {
   const found: RangeDelete[] = [];
   for (const { key, value } of blockEntries(block, offset)) {
     const first = splitInternalKey(key);

@@ -6,8 +6,10 @@ import { compareKeys } from '../../src/kv/key-order.ts';
 import { openKvStore } from '../../src/kv/kv-store.ts';
 import { readLog } from '../../src/kv/log-reader.ts';
 import { RunCursor } from '../../src/kv/run-cursor.ts';
+import { openTable } from '../../src/kv/table.ts';
 import { tableBlocks } from '../../src/kv/table-blocks.ts';
 import { TableFiles } from '../../src/kv/table-files.ts';
+import { readTableFooter } from '../../src/kv/table-footer.ts';
 import { decodeWriteBatch } from '../../src/kv/write-batch.ts';
 import {
   bytesOf,
@@ -346,6 +348,91 @@ describe('a store', () => {
     expect(damages).toEqual([]);
     expect(listing(store)).toEqual([
       'default 5f5359535f00484541444552 03010a00000003010000000000000000',
+    ]);
+  });
+});
+
+describe('a table without its index', () => {
+  const footerBytes = (name: string) => (name.startsWith('leveldb') ? 48 : 53);
+  /** What Ceph has written: crc32c, and no compression but Snappy. */
+  const CEPHS = ['leveldb-snappy', 'rocksdb-plain', 'rocksdb-snappy', 'rocksdb-recycled'];
+  const tablesOf = (directory: MemoryDirectory) =>
+    directory.list().filter((file) => /\.(sst|ldb)$/.test(file));
+  const noneDropped = (directory: MemoryDirectory) =>
+    tablesOf(directory)
+      .sort()
+      .map((file) => ({
+        path: `/omap/${file}`,
+        dropped: 0,
+        reason: expect.stringMatching(/: \d+ data blocks? found without index, 0 bytes dropped$/),
+      }));
+
+  const byPath = (a: Damage, b: Damage) => (a.path < b.path ? -1 : 1);
+
+  it.each(CEPHS)('gives all its data blocks where its footer is zeros (%s)', (name) => {
+    const { directory, expected } = fixture(name);
+    for (const file of tablesOf(directory)) directory.files.get(file)!.fill(0, -footerBytes(name));
+    const { store, damages } = open(directory);
+    expect(sha256(listing(store))).toBe(expected.sha256);
+    expect(damages.sort(byPath)).toEqual(noneDropped(directory));
+  });
+
+  it.each(CEPHS)('gives all its data blocks where its index fails its checksum (%s)', (name) => {
+    const { directory, expected } = fixture(name);
+    for (const file of tablesOf(directory)) {
+      const { index } = readTableFooter(directory.open(file));
+      directory.files.get(file)![index.offset]! ^= 0x10;
+    }
+    const { store, damages } = open(directory);
+    expect(sha256(listing(store))).toBe(expected.sha256);
+    expect(damages.sort(byPath)).toEqual(noneDropped(directory));
+  });
+
+  it('keeps its column family where the MANIFEST is gone too', () => {
+    const { directory, expected } = fixture('rocksdb-plain');
+    const whole = listing(open(directory).store);
+    for (const file of tablesOf(directory))
+      directory.files.get(file)!.fill(0, -footerBytes('rocksdb-plain'));
+    for (const file of directory.list()) {
+      if (/^(CURRENT|MANIFEST)/.test(file)) directory.files.delete(file);
+    }
+    const lines = new Set(listing(open(directory).store));
+    expect(whole.length).toBe(expected.entries);
+    expect(whole.filter((line) => !lines.has(line))).toEqual([]);
+  });
+
+  it.each([
+    ['leveldb-snappy', 0],
+    ['leveldb-snappy', 1],
+    ['rocksdb-plain', 0],
+    ['rocksdb-plain', 1],
+    ['rocksdb-snappy', 1],
+  ])('loses no other block than the damaged one (%s, block %i)', (name, n) => {
+    const { directory } = fixture(name);
+    const handlesOf = (file: string) => openTable(directory.open(file), noDamage).index;
+    const file = tablesOf(directory).find((candidate) => handlesOf(candidate).count > n + 1)!;
+    const index = handlesOf(file);
+    const [offset, size] = [index.offsets[n]!, index.sizes[n]!];
+    const bytes = directory.files.get(file)!;
+    bytes[offset + 3]! ^= 0x40;
+    // What is lost with its index in place is what may be lost without.
+    const withIndex = open(directory);
+    const expected = listing(withIndex.store);
+    expect(withIndex.damages).toHaveLength(1);
+    bytes.fill(0, -footerBytes(name));
+    const { store, damages } = open(directory);
+    expect(listing(store)).toEqual(expected);
+    expect(damages).toMatchObject([{ path: `/omap/${file}`, dropped: size + 5 }]);
+  });
+
+  it('is left out where no block of it is whole, zeros included', () => {
+    const { directory } = fixture('rocksdb-plain');
+    const [file] = tablesOf(directory);
+    directory.files.get(file!)!.fill(0);
+    const { damages, store } = open(directory);
+    listing(store);
+    expect(damages).toMatchObject([
+      { path: `/omap/${file}`, reason: expect.stringMatching(/^table left out/) },
     ]);
   });
 });
