@@ -37,14 +37,20 @@ function chooseManifest(
   report: DamageReporter,
 ): NumberedFile | undefined {
   const path = `${directory.path}/${CURRENT}`;
+  // An old manifest goes when CURRENT names its successor, so an only one is what CURRENT named.
+  const harmless = files.manifests.length === 1 ? { harmless: true } : {};
   try {
     const name = readCurrent(directory);
     const named = files.manifests.find((file) => file.name === name);
     if (named !== undefined) return named;
-    report({ path, reason: `names ${JSON.stringify(name)}, which is not a manifest here` });
+    report({
+      path,
+      reason: `names ${JSON.stringify(name)}, which is not a manifest here`,
+      ...harmless,
+    });
   } catch (error) {
     if (!isSourceFault(error)) throw error;
-    report({ path, reason: errorText(error) });
+    report({ path, reason: errorText(error), ...harmless });
   }
   return files.manifests.at(-1);
 }

@@ -256,13 +256,29 @@ describe('damage', () => {
     expect(sha256(listing(open(directory).store))).toBe(expected.sha256);
   });
 
-  it('of CURRENT is bridged by the newest manifest', () => {
+  it('of CURRENT is no loss where there is one manifest', () => {
     const { directory, expected } = fixture('leveldb-snappy');
     directory.files.set('CURRENT', bytesOf('MANIFEST-999999\n'));
     const { store, damages } = open(directory);
     expect(sha256(listing(store))).toBe(expected.sha256);
     expect(damages).toEqual([
-      { path: '/omap/CURRENT', reason: expect.stringContaining('MANIFEST-999999') },
+      {
+        path: '/omap/CURRENT',
+        reason: expect.stringContaining('MANIFEST-999999'),
+        harmless: true,
+      },
+    ]);
+  });
+
+  it('of CURRENT is bridged by the newest of several manifests, which may be unfinished', () => {
+    const { directory, expected } = fixture('leveldb-snappy');
+    const manifest = directory.list().find((file) => file.startsWith('MANIFEST'))!;
+    directory.files.set('MANIFEST-000001', directory.files.get(manifest)!);
+    directory.files.delete('CURRENT');
+    const { store, damages } = open(directory);
+    expect(sha256(listing(store))).toBe(expected.sha256);
+    expect(damages).toEqual([
+      { path: '/omap/CURRENT', reason: expect.stringContaining('no such file') },
     ]);
   });
 });
