@@ -18,6 +18,7 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
+import { journalLines, osdJournals } from '../render/osd-journals.ts';
 import {
   type RecoveryReport,
   recoveryReport,
@@ -95,6 +96,9 @@ async function checkAll(
       images.map(({ image }) => image),
     );
     const reports: RecoveryReport[] = [];
+    for (const cluster of source.clusters) {
+      for (const line of journalLines(osdJournals(cluster))) context.say(line);
+    }
     for (const choice of images) {
       const { image, snapshot } = choice;
       const name = imageSpecText(image, snapshot && nameToText(snapshotName(snapshot)));

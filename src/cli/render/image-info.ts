@@ -9,6 +9,7 @@ import { FEATURE_JOURNALING, featureNames, flagNames, opFeatureNames } from '../
 import type { Snapshot } from '../../rbd/snapshot.ts';
 import { objectCount } from '../../rbd/striping.ts';
 import { bytesText, countText } from '../progress.ts';
+import { journalLines, osdJournals } from './osd-journals.ts';
 
 /** A time as `rbd info` prints it: ctime(3), local time. */
 export function timeText(time: Utime): string {
@@ -108,6 +109,7 @@ export function imageInfo(layer: Layer, snapshot: Snapshot | undefined, presence
       bytes_at_most: Math.min(presence.objects * layer.geometry.objectSize, layer.size),
       osds: presence.osds,
     },
+    journals: osdJournals(image.cluster),
     problems: image.problems,
   };
 }
@@ -151,6 +153,7 @@ export function infoText(info: Info): string {
   );
   if (copies.length > 0) lines.push(`copies: ${copies.join(', ')}`);
   lines.push(`on: ${found.osds.join(', ') || 'no OSD'}`);
+  for (const line of journalLines(info.journals)) lines.push(line);
   for (const problem of info.problems) lines.push(`problem: ${problem}`);
   return `${lines.join('\n\t')}\n`;
 }

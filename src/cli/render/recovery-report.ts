@@ -7,6 +7,7 @@ import type { CommandContext } from '../context.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
 import type { Source } from '../source.ts';
 import { VERSION } from '../version.ts';
+import { osdJournals } from './osd-journals.ts';
 
 /** An OSD that was not read, and what that costs. */
 export interface MissingOsd {
@@ -88,6 +89,7 @@ export function recoveryReport({
     ...(outcome.sha256 === undefined ? {} : { digests: { sha256: outcome.sha256 } }),
     cluster: image.cluster.fsid ?? null,
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
+    journals: osdJournals(image.cluster),
     guesses: image.guesses,
     problems: image.problems,
     warnings: [...source.runner.damage],
