@@ -1,6 +1,7 @@
 import path from 'node:path';
+import { nameToText } from '../bytes/names.ts';
 import { usageError } from '../errors/salvage-error.ts';
-import { realPath } from '../io/file-source.ts';
+import { realPath, tryReadSmallFile } from '../io/file-source.ts';
 import type { FoundOsd } from '../store/detect.ts';
 
 /** Does a word name this OSD: its number, `osd.N`, its uuid or its path? */
@@ -43,5 +44,14 @@ function place(placed: FoundOsd[], part: Part, option: string): void {
   }
   const [osd] = found as [FoundOsd];
   const at = path.resolve(option.slice(split + 1));
+  if (part === 'omap') refuseForeign(option, at, osd);
   placed[placed.indexOf(osd)] = { ...osd, location: { ...osd.location, [part]: at } };
+}
+
+/** FileStore writes the OSD's uuid into its database's directory. */
+function refuseForeign(option: string, at: string, { identity }: FoundOsd): void {
+  const owner = tryReadSmallFile(path.join(at, 'osd_uuid'), 4096);
+  const uuid = owner && nameToText(owner).trim();
+  if (!uuid || identity.osdFsid === undefined || uuid === identity.osdFsid) return;
+  throw usageError(`--omap ${option}: it is the database of ${uuid}, not of ${identity.osdFsid}`);
 }
