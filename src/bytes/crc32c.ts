@@ -1,4 +1,10 @@
-import { crc32c as standardCrc32c } from '@node-rs/crc32';
+import { crc32cInJavaScript } from './crc32c-table.ts';
+
+/** Its binary cannot be loaded from a file system mounted noexec, nor on platforms that it lacks. */
+const standardCrc32c = await import('@node-rs/crc32').then(
+  ({ crc32c }) => crc32c,
+  () => crc32cInJavaScript,
+);
 
 /**
  * Ceph's crc32c: Castagnoli, reflected, seed given at each use, **no final inversion**.

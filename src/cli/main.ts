@@ -5,6 +5,7 @@ import { exitAtOnce } from '../io/native.ts';
 import { hasStuckThreads } from '../workers/pool.ts';
 import { registerCheck } from './commands/check.ts';
 import { registerChildren } from './commands/children.ts';
+import { registerCompletion } from './commands/completion.ts';
 import { registerDiff } from './commands/diff.ts';
 import { registerDu } from './commands/du.ts';
 import { registerExport } from './commands/export.ts';
@@ -17,17 +18,14 @@ import { registerScan } from './commands/scan.ts';
 import { registerSnapLs } from './commands/snap-ls.ts';
 import { registerTrashLs } from './commands/trash-ls.ts';
 import type { CommandContext, Command as SalvageCommand, Streams } from './context.ts';
+import { EXIT_STATUSES } from './describe/program-words.ts';
 import type { CommonOptions } from './options.ts';
 import { barProgress, silentProgress } from './progress.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_STATUS = `
 Exit status:
-  0    everything asked for was done and is complete
-  1    failed
-  2    wrong usage
-  3    done, but parts are lost or doubtful (the report says which)
-  130  interrupted; the same command goes on`;
+${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(5)}${meaning}`).join('\n')}`;
 
 function contextFor(options: CommonOptions, streams: Streams): CommandContext {
   const quiet = options.quiet === true;
@@ -75,7 +73,23 @@ const COMMANDS: readonly ((registry: Registry) => void)[] = [
   registerTrashLs,
   registerNamespaceLs,
   registerPoolLs,
+  registerCompletion,
 ];
+
+/** The program with all its commands and options, which `run` is called for. */
+export function makeProgram(run: Registry['run']): Command {
+  const program = new Command('rbd-salvage')
+    .description('Gets RBD images back from the disks of a dead Ceph cluster.')
+    .version(VERSION)
+    .addHelpText('after', EXIT_STATUS);
+  for (const register of COMMANDS) register({ program, run });
+  return program;
+}
+
+function forEachCommand(command: Command, visit: (command: Command) => void): void {
+  visit(command);
+  for (const child of command.commands) forEachCommand(child, visit);
+}
 
 /**
  * The whole program.
@@ -92,24 +106,17 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
     closed = true;
   };
   for (const stream of [streams.stdout, streams.stderr]) stream.on('error', onError);
-  const program = new Command('rbd-salvage')
-    .description('Gets RBD images back from the disks of a dead Ceph cluster.')
-    .version(VERSION)
-    .exitOverride()
-    .configureOutput({
+  const program = makeProgram(async (command, options) => {
+    const context = contextFor(options, streams);
+    contexts.push(context);
+    status = await command(options, context);
+  });
+  forEachCommand(program, (command) =>
+    command.exitOverride().configureOutput({
       writeOut: (text) => void streams.stdout.write(text),
       writeErr: (text) => void streams.stderr.write(text),
-    })
-    .addHelpText('after', EXIT_STATUS);
-  const registry: Registry = {
-    program,
-    run: async (command, options) => {
-      const context = contextFor(options, streams);
-      contexts.push(context);
-      status = await command(options, context);
-    },
-  };
-  for (const register of COMMANDS) register(registry);
+    }),
+  );
   try {
     await program.parseAsync([...argv], { from: 'user' });
   } catch (error) {
