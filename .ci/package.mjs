@@ -73,7 +73,7 @@ try {
   const all = path.join(scratch, full);
   treeOf(arches, all);
   const suffix = only ? `linux-${process.arch}` : 'linux';
-  const files = ['xz', 'gz'].map((kind) =>
+  const files = (only ? ['gz'] : ['xz', 'gz']).map((kind) =>
     archive(all, path.join(options.out, `${full}-${suffix}.tar.${kind}`), { kind, mtime }),
   );
   for (const arch of options['no-executable'] ? [] : arches) {
@@ -82,7 +82,8 @@ try {
     const node = only ? process.execPath : fetchNode(arch, scratch);
     const file = path.join(options.out, `${full}-linux-${arch}`);
     await makeExecutable({ tree, node, file, scratch, mtime });
-    files.push(file, archive(file, `${file}.xz`, { kind: 'xz-alone', mtime }));
+    files.push(file);
+    if (!only) files.push(archive(file, `${file}.xz`, { kind: 'xz-alone', mtime }));
   }
   const sums = files.map(sumLine).join('');
   fs.writeFileSync(path.join(options.out, 'SHA256SUMS'), sums);

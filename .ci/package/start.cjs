@@ -22,7 +22,7 @@ function unpack(directory) {
 /** A file system mounted noexec holds the files, but gives no native module. */
 function isExecutable(directory) {
   try {
-    createRequire(path.join(directory, 'bin/x.js'))('@node-rs/crc32');
+    createRequire(path.join(directory, 'bin/x.js'))('koffi');
     return true;
   } catch {
     return false;
@@ -57,7 +57,7 @@ function prepare() {
 const { directory, reasons } = prepare();
 if (directory === undefined) {
   console.error(`rbd-salvage: no place to unpack to (${reasons.join('; ')})`);
-  console.error('rbd-salvage: name one with RBD_SALVAGE_TMPDIR=DIR; it needs 20 MiB');
+  console.error('rbd-salvage: name one with RBD_SALVAGE_TMPDIR=DIR; it needs 10 MiB');
   process.exit(1);
 }
 const clean = () => fs.rmSync(directory, { recursive: true, force: true });
