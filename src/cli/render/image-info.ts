@@ -105,7 +105,7 @@ export function imageInfo(layer: Layer, snapshot: Snapshot | undefined, presence
     found: {
       objects: presence.objects,
       copies: presence.copies,
-      copies_per_object: presence.byCopies.map((n) => n ?? 0),
+      copies_per_object: Array.from(presence.byCopies, (n) => n ?? 0),
       bytes_at_most: Math.min(presence.objects * layer.geometry.objectSize, layer.size),
       osds: presence.osds,
     },
