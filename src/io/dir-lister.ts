@@ -1,6 +1,6 @@
 import { closeSync, constants, type Dirent, fstatSync, readdirSync, statSync } from 'node:fs';
-import { openForReading } from './file-source.ts';
 import { native } from './native.ts';
+import { openForReading } from './open-source.ts';
 import { asSourceError, nativeSourceError } from './source-errors.ts';
 
 /** Entry types as getdents64 gives them (dirent.h). */
@@ -90,6 +90,20 @@ export function listDirectory(directory: Uint8Array, onEntry: OnEntry): Director
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Names in a directory, as text: for the few directories whose names are known. Node's own listing would
+ * set the directory's access time.
+ * @throws SOURCE_IO
+ */
+export function listNames(directory: string): string[] {
+  const names: string[] = [];
+  const decoder = new TextDecoder();
+  listDirectory(Buffer.from(directory), (buffer, start, end) => {
+    names.push(decoder.decode(buffer.subarray(start, end)));
+  });
+  return names;
 }
 
 /** The stamp of a directory without listing it: one system call. @throws what `stat` throws */

@@ -1,15 +1,6 @@
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  realpathSync,
-  type Stats,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import { listNames } from './dir-lister.ts';
 import { inSource } from './heartbeat.ts';
 import {
   ENODATA,
@@ -19,34 +10,11 @@ import {
   POSIX_FADV_DONTNEED,
   POSIX_FADV_WILLNEED,
 } from './native.ts';
+import { openForReading } from './open-source.ts';
 import type { ByteSource, SourceDirectory } from './ports.ts';
 import { asSourceError, errnoText, nativeSourceError, pathText } from './source-errors.ts';
 
-/** Linux-only flag: sources keep their access times (allowed to the owner and to root). */
-const O_NOATIME = constants.O_NOATIME ?? 0;
-/** A pipe among the sources must not make `open` wait for its writer. */
-const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
-
-/**
- * Opens a source read-only, without touching its access time where the system allows that.
- * @throws SOURCE_IO
- */
-export function openForReading(file: Uint8Array | string, flags = 0): number {
-  const target = typeof file === 'string' ? file : Buffer.from(file);
-  try {
-    try {
-      return inSource(0, () =>
-        openSync(target, constants.O_RDONLY | O_NOATIME | O_NONBLOCK | flags),
-      );
-    } catch (error) {
-      // Not ours and we are not root: the access time cannot be spared, the data still can be read.
-      if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-      return openSync(target, constants.O_RDONLY | O_NONBLOCK | flags);
-    }
-  } catch (error) {
-    throw asSourceError(error, 'cannot open', file);
-  }
-}
+export { listNames } from './dir-lister.ts';
 
 /** A source file held open: bytes, xattrs and holes. */
 export class FileSource implements ByteSource {
@@ -178,15 +146,6 @@ export function tryReadSmallFile(file: string, limit?: number): Uint8Array | und
     return readSmallFile(file, limit);
   } catch {
     return undefined;
-  }
-}
-
-/** Names in a directory, as text: for the few directories whose names are known. @throws SOURCE_IO */
-export function listNames(directory: string): string[] {
-  try {
-    return readdirSync(directory);
-  } catch (error) {
-    throw asSourceError(error, 'cannot list', directory);
   }
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyTree, fixtureOsds, truthOf } from '../helpers/fixtures.ts';
 import { sha256OfFile } from '../helpers/program.ts';
@@ -47,12 +48,12 @@ function runBare(command: string, argv: readonly string[], env: Record<string, s
   return spawnSync(unshare, all, options);
 }
 
-beforeAll(() => {
+beforeAll(async () => {
   // Not below the checkout, where Node would find its node_modules.
   work = mkdtempSync(path.join(tmpdir(), 'rbd-salvage-bare-'));
   const make = ['.ci/package.mjs', '--platform', 'current', '--dist', 'dist', '--out', work];
   if (!canHold) make.push('--no-executable');
-  execFileSync(process.execPath, make, { cwd: ROOT, stdio: 'pipe' });
+  await promisify(execFile)(process.execPath, make, { cwd: ROOT });
   const names = readdirSync(work);
   const archive = names.find((name) => name.endsWith('.tar.gz'))!;
   executable = path.join(work, names.find((name) => name.endsWith(`linux-${process.arch}`)) ?? '');
