@@ -88,7 +88,7 @@ export class CatalogScan {
     known: CatalogOsd | undefined,
   ): Promise<OsdScanSummary> {
     const name = osdName(osd.identity, osd.location.path);
-    const run = new OsdScan(known);
+    const run = new OsdScan(name, known);
     const damage = new DamageLog();
     let { location } = osd;
     const begin = () =>
@@ -163,7 +163,7 @@ export class CatalogScan {
         } catch (error) {
           return reject(error);
         }
-        this.#context.progress.advance(message.objects);
+        this.#context.progress.advance(message.objects, run.name);
         Atomics.sub(counter, 0, 1);
         Atomics.notify(counter, 0);
       });
@@ -225,7 +225,10 @@ class OsdScan {
   /** segments of earlier scans that are damaged: their directories are listed again */
   readonly #lost: number[];
 
-  constructor(known: CatalogOsd | undefined) {
+  readonly name: string;
+
+  constructor(name: string, known: CatalogOsd | undefined) {
+    this.name = name;
     this.#lost = [...(known?.lost ?? [])];
     for (const segment of known?.segments ?? []) {
       try {

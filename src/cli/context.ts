@@ -1,5 +1,7 @@
 import type { ExitCode } from '../errors/exit-codes.ts';
+import type { Decision } from '../export/decision.ts';
 import type { Progress } from '../io/ports.ts';
+import type { DecisionLog } from './decision-log.ts';
 
 /** The streams of a run: `process` itself, or what a test hands in. */
 export interface Streams {
@@ -15,6 +17,9 @@ export interface CommandContext {
   /** problems, on stderr, whatever --quiet says */
   warn: (line: string) => void;
   progress: Progress;
+  log: DecisionLog;
+  /** told of every copy taken or given up */
+  decided: (decision: Decision) => void;
   /** one JSON document on stdout is all that may be written there */
   json: boolean;
   pretty: boolean;

@@ -24,8 +24,11 @@ export interface DiffEndpoints {
   lanes: ReadLanes;
 }
 
-export const lanesFor = (source: Source, { preferOsd }: SourceOptions): ReadLanes =>
-  new ReadLanes(source.runner, source.lanes, source.locations, preferOsd);
+export const lanesFor = (source: Source, { preferOsd }: SourceOptions): ReadLanes => {
+  const lanes = new ReadLanes(source.runner, source.lanes, source.locations, preferOsd);
+  lanes.decided = source.decided;
+  return lanes;
+};
 
 /** Tells what was guessed of an image and what is wrong with it. */
 export function announce(image: Image, context: CommandContext): void {

@@ -61,8 +61,12 @@ export const exportLanes = (
   source: Source,
   options: Pick<SourceOptions, 'preferOsd'>,
   signal: AbortSignal,
-): ReadLanes =>
-  new ReadLanes(source.runner, source.lanes, source.locations, options.preferOsd, signal);
+): ReadLanes => {
+  const { runner, lanes, locations, decided } = source;
+  const made = new ReadLanes(runner, lanes, locations, options.preferOsd, signal);
+  made.decided = decided;
+  return made;
+};
 
 /** Objects that an image can take bytes from, its parents' included. */
 export function objectBytes(layer: Layer): number {

@@ -18,24 +18,46 @@ import { registerScan } from './commands/scan.ts';
 import { registerSnapLs } from './commands/snap-ls.ts';
 import { registerTrashLs } from './commands/trash-ls.ts';
 import type { CommandContext, Command as SalvageCommand, Streams } from './context.ts';
+import { decisionLog, noLog } from './decision-log.ts';
 import { EXIT_STATUSES } from './describe/program-words.ts';
-import type { CommonOptions } from './options.ts';
+import { jsonProgress } from './json-progress.ts';
+import { type CommonOptions, joinProgress } from './options.ts';
 import { barProgress, silentProgress } from './progress.ts';
+import { statusText, type TrackedProgress, trackProgress } from './progress-state.ts';
 import { VERSION } from './version.ts';
 
 const EXIT_STATUS = `
 Exit status:
 ${EXIT_STATUSES.map(([status, meaning]) => `  ${status.padEnd(5)}${meaning}`).join('\n')}`;
 
-function contextFor(options: CommonOptions, streams: Streams): CommandContext {
+function progressFor({ progress, quiet }: CommonOptions, { stderr }: Streams): TrackedProgress {
+  const wanted = progress ?? (stderr.isTTY === true ? 'bar' : false);
+  if (quiet || wanted === false) return trackProgress(silentProgress);
+  return wanted === 'json' ? jsonProgress(stderr) : trackProgress(barProgress(stderr));
+}
+
+/** What a command is given, and what the program itself asks of it. */
+type RunContext = CommandContext & { progress: TrackedProgress };
+
+function contextFor(options: CommonOptions, streams: Streams): RunContext {
   const quiet = options.quiet === true;
-  const showProgress = options.progress ?? streams.stderr.isTTY === true;
   const write = (line: string) => void streams.stderr.write(`${line}\n`);
+  const log = options.log === undefined ? noLog : decisionLog(options.log, write);
+  const logged = (event: string, show: (line: string) => void) => (line: string) => {
+    log.add({ event, text: line });
+    show(line);
+  };
+  const progress = progressFor(options, streams);
   return {
     streams,
-    say: quiet ? () => {} : write,
-    warn: write,
-    progress: showProgress && !quiet ? barProgress(streams.stderr) : silentProgress,
+    say: logged('message', quiet ? () => {} : write),
+    warn: logged('warning', write),
+    progress,
+    log,
+    decided: (decision) => {
+      if (decision.bytes !== undefined) progress.gave(decision.osd!, decision.bytes);
+      log.add(decision);
+    },
     json: options.format === 'json',
     pretty: options.prettyFormat === true,
   };
@@ -99,7 +121,10 @@ function forEachCommand(command: Command, visit: (command: Command) => void): vo
 export async function run(argv: readonly string[], streams: Streams): Promise<ExitCode> {
   let status: ExitCode = EXIT.ok;
   let closed = false;
-  const contexts: CommandContext[] = [];
+  const contexts: RunContext[] = [];
+  const onStatus = () => {
+    for (const { progress } of contexts) streams.stderr.write(`${statusText(progress.status())}\n`);
+  };
   // A reader that has seen enough (`ls | head`) is no reason for a stack trace.
   const onError = (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
@@ -109,7 +134,9 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
   const program = makeProgram(async (command, options) => {
     const context = contextFor(options, streams);
     contexts.push(context);
+    context.log.add({ event: 'begin', rbd_salvage: VERSION, arguments: argv });
     status = await command(options, context);
+    context.log.add({ event: 'end', status });
   });
   forEachCommand(program, (command) =>
     command.exitOverride().configureOutput({
@@ -117,16 +144,23 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
       writeErr: (text) => void streams.stderr.write(text),
     }),
   );
+  // Node would start its debugger.
+  process.on('SIGUSR1', onStatus);
   try {
-    await program.parseAsync([...argv], { from: 'user' });
+    await program.parseAsync(joinProgress(argv), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    for (const { log } of contexts) log.add({ event: 'error', text: errorText(error) });
     explain(error, streams);
     status = statusOf(error);
     return status;
   } finally {
     // A bar left running would keep the process alive.
-    for (const { progress } of contexts) progress.end();
+    for (const { progress, log } of contexts) {
+      progress.end();
+      log.close();
+    }
+    process.off('SIGUSR1', onStatus);
     for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
     for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
     // Node would wait for them, and a disk that hangs may never let go.

@@ -4,9 +4,10 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 export interface CommonOptions {
   format?: 'plain' | 'json';
   prettyFormat?: boolean;
-  /** true with --progress, false with --no-progress */
-  progress?: boolean;
+  /** false with --no-progress */
+  progress?: 'bar' | 'json' | false;
   quiet?: boolean;
+  log?: string;
 }
 
 export interface SourceOptions {
@@ -58,14 +59,34 @@ export function byteSize(text: string): number {
   return size;
 }
 
+/**
+ * `--progress` may stand alone, and what follows it is then no value: `--progress json` is one word for
+ * commander.
+ */
+export function joinProgress(argv: readonly string[]): string[] {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const at = argv.indexOf('--progress');
+  if (at < 0 || at >= end) return [...argv];
+  const next = argv[at + 1];
+  const isValue = next === 'json' || next === 'bar';
+  const rest = joinProgress(argv.slice(at + (isValue ? 2 : 1)));
+  return [...argv.slice(0, at), `--progress=${isValue ? next : 'bar'}`, ...rest];
+}
+
 export const gather = (value: string, previous: string[] = []): string[] => [...previous, value];
 
 export const addCommonOptions = (command: Command): Command =>
   command
     .addOption(new Option('--format <format>', 'how to answer').choices(['plain', 'json']))
     .option('--pretty-format', 'indent the JSON')
-    .option('--progress', 'show progress even where stderr is no terminal')
+    .addOption(
+      new Option(
+        '--progress [how]',
+        'show progress even where stderr is no terminal; json: in lines of JSON',
+      ).choices(['bar', 'json']),
+    )
     .option('--no-progress', 'show no progress')
+    .option('--log <file>', 'append every decision and every error to this file, as lines of JSON')
     .option('-q, --quiet', 'say nothing but errors');
 
 export const addOsdOption = (command: Command): Command =>

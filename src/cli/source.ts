@@ -43,6 +43,8 @@ export interface Source {
   lanes: DeviceLanes;
   /** where each OSD's store lies now, by key; an OSD that is not there is missing here */
   locations: Map<string, OsdLocation>;
+  /** told of every copy taken or given up */
+  decided: CommandContext['decided'];
   /** everything that must never be written to: all OSDs known, left out or not, and the catalogs */
   protectedPaths: string[];
   close(): Promise<void>;
@@ -254,14 +256,17 @@ export async function openSource(options: SourceOptions, context: CommandContext
     );
   }
   const locations = locate(clusters, options, context);
+  const protectedPaths = [
+    ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(pathsOf),
+    ...(options.catalog ?? []),
+  ];
+  context.log.open(protectedPaths);
   let { runner } = opened;
   return {
     clusters,
     images,
-    protectedPaths: [
-      ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(pathsOf),
-      ...(options.catalog ?? []),
-    ],
+    decided: context.decided,
+    protectedPaths,
     unfinished:
       opened.catalogs.some((catalog) => catalog.unfinished) ||
       clusters.some((cluster) => cluster.incomplete),

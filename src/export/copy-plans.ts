@@ -4,6 +4,7 @@ import type { ObjectCopy } from '../image/object-candidates.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
 import type { CopyResult } from './copy-objects.ts';
+import type { Decision } from './decision.ts';
 import { allInFlight } from './in-flight.ts';
 import type { LossMap } from './loss-map.ts';
 import { type BereftPlan, detailOf, forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
@@ -41,6 +42,8 @@ export async function copyPlans(
   let attempts = plans.map((plan) => new Attempt(plan));
   while (attempts.length > 0) {
     const outcomes = await runRound(attempts, lanes, target, verify, totals, losses);
+    // Before they are booked, which changes what the attempts say of themselves.
+    for (const outcome of outcomes) lanes.decided?.(decisionOf(outcome));
     attempts = outcomes
       .filter((outcome) => !settle(outcome, target, totals, losses))
       .map(({ attempt }) => attempt);
@@ -51,6 +54,28 @@ export async function copyPlans(
 interface Outcome {
   attempt: Attempt;
   result: CopyResult;
+}
+
+const factsOf = ({ object, version, copies }: ObjectPlan) => ({
+  object,
+  ...(version === undefined ? {} : { version }),
+  among: copies.map(({ osd }) => osd.name),
+});
+
+const lossOf = ({ plan, whyNot }: Attempt): Decision => ({
+  event: 'lost',
+  ...factsOf(plan),
+  why: whyNot,
+});
+
+function decisionOf({ attempt, result }: Outcome): Decision {
+  const { plan, copy, stage, doubt } = attempt;
+  const facts = { ...factsOf(plan), osd: copy!.osd.name, how: stage };
+  if (result.ok) {
+    const why = doubt === undefined ? {} : { why: doubt };
+    return { event: 'read', ...facts, bytes: result.read, ...why };
+  }
+  return { event: result.failure === 'whiteout' ? 'gone' : 'failed', ...facts, why: result.reason };
 }
 
 /** Books one result. False: the object is to be tried again. */
@@ -124,6 +149,7 @@ async function runRound(
   for (const attempt of attempts) {
     if (!attempt.takeNext(lanes)) {
       giveUp(attempt, target, totals, losses);
+      lanes.decided?.(lossOf(attempt));
       continue;
     }
     const osd = attempt.copy!.osd.catalog;

@@ -7,6 +7,7 @@ import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
+import type { Decision } from './decision.ts';
 import { DeviceHealth } from './device-health.ts';
 import { isNoAnswer, tolerantly } from './tolerantly.ts';
 
@@ -56,6 +57,8 @@ export class ReadLanes {
   readonly #devices = new Map<string, DeviceLane>();
 
   readonly #health = new DeviceHealth();
+  /** told of every copy taken or given up */
+  decided: ((decision: Decision) => void) | undefined;
   readonly #preferred: ReadonlySet<string>;
   readonly #signal: AbortSignal | undefined;
 

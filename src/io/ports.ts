@@ -74,6 +74,7 @@ export interface DeviceLanes {
 export interface Progress {
   /** @param total of `unit`; undefined when it is not known beforehand */
   begin(phase: string, unit: 'objects' | 'bytes', total: number | undefined): void;
-  advance(amount: number): void;
+  /** @param osd the OSD that gave it, where that is one */
+  advance(amount: number, osd?: string): void;
   end(): void;
 }

@@ -59,6 +59,7 @@ async function checkOne(
   signal: AbortSignal,
 ): Promise<RecoveryReport> {
   const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
+  lanes.decided = source.decided;
   const layer = buildLayer(image, snapshot);
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);

@@ -39,6 +39,7 @@ function show(outcome: Outcome, context: CommandContext): void {
     const { name, objects, others, damage, damageCount } = osd;
     context.say(`${name}: ${countText(objects)} objects, ${countText(others)} of other kinds`);
     if (osd.journal !== undefined) context.say(`  ${osd.journal}`);
+    for (const one of damage) context.log.add({ event: 'damage', osd: name, ...one });
     for (const { path, reason } of damage.slice(0, SHOWN_DAMAGE))
       context.warn(`  ${path}: ${reason}`);
     const more = damageCount - SHOWN_DAMAGE;
@@ -57,10 +58,9 @@ export async function scan(options: ScanOptions, context: CommandContext): Promi
   }
   const { osds, left } = requireOsds(options, context);
   const lanes = deviceLanes(options.jobs);
-  refuseInSource(
-    options.catalog,
-    osds.flatMap((osd) => pathsOf(osd.location)),
-  );
+  const sources = osds.flatMap((osd) => pathsOf(osd.location));
+  refuseInSource(options.catalog, sources);
+  context.log.open([...sources, options.catalog]);
   const storage = openCatalogForWriting(options.catalog);
   const catalog = new Catalog(storage);
   for (const problem of catalog.problems) context.say(problem);

@@ -109,6 +109,7 @@ export function showRanges(
   context: CommandContext,
 ): void {
   if (ranges.length === 0) return;
+  for (const range of ranges) context.log.add({ event: 'range', what, ...range });
   context.warn(`${what}: ${bytesText(sumOf(ranges))} in ${countText(ranges.length)} ranges`);
   for (const { offset, length, object, reason } of ranges.slice(0, SHOWN_RANGES)) {
     context.warn(`  ${offset}+${length} ${object}: ${reason}`);
