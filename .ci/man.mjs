@@ -6,10 +6,4 @@ import { makeProgram } from '../dist/cli/main.js';
 import { VERSION } from '../dist/cli/version.js';
 
 const file = fileURLToPath(new URL('../docs/man/rbd-salvage.1', import.meta.url));
-fs.writeFileSync(
-  file,
-  manPage(
-    makeProgram(async () => {}),
-    VERSION,
-  ),
-);
+fs.writeFileSync(file, manPage(await makeProgram(async () => {}), VERSION));

@@ -3,20 +3,6 @@ import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { errorText, SalvageError } from '../errors/salvage-error.ts';
 import { exitAtOnce } from '../io/native.ts';
 import { hasStuckThreads } from '../workers/pool.ts';
-import { registerCheck } from './commands/check.ts';
-import { registerChildren } from './commands/children.ts';
-import { registerCompletion } from './commands/completion.ts';
-import { registerDiff } from './commands/diff.ts';
-import { registerDu } from './commands/du.ts';
-import { registerExport } from './commands/export.ts';
-import { registerExportDiff } from './commands/export-diff.ts';
-import { registerInfo } from './commands/info.ts';
-import { registerLs } from './commands/ls.ts';
-import { registerNamespaceLs } from './commands/namespace-ls.ts';
-import { registerPoolLs } from './commands/pool-ls.ts';
-import { registerScan } from './commands/scan.ts';
-import { registerSnapLs } from './commands/snap-ls.ts';
-import { registerTrashLs } from './commands/trash-ls.ts';
 import type { CommandContext, Command as SalvageCommand, Streams } from './context.ts';
 import { decisionLog, noLog } from './decision-log.ts';
 import { EXIT_STATUSES } from './describe/program-words.ts';
@@ -66,6 +52,8 @@ function contextFor(options: CommonOptions, streams: Streams): RunContext {
 /** What a command needs to hook itself into the program. */
 export interface Registry {
   program: Command;
+  /** with all commands, for what describes them */
+  whole: () => Promise<Command>;
   /** runs `command` when commander calls the action; positional arguments come first */
   run<Options>(command: SalvageCommand<Options>, options: Options & CommonOptions): Promise<void>;
 }
@@ -80,31 +68,47 @@ function explain(error: unknown, streams: Streams): void {
   streams.stderr.write(`rbd-salvage: ${isBug ? 'a bug in rbd-salvage: ' : ''}${text}\n`);
 }
 
-/** In the order of `--help`. */
-const COMMANDS: readonly ((registry: Registry) => void)[] = [
-  registerScan,
-  registerLs,
-  registerInfo,
-  registerExport,
-  registerCheck,
-  registerSnapLs,
-  registerChildren,
-  registerDu,
-  registerDiff,
-  registerExportDiff,
-  registerTrashLs,
-  registerNamespaceLs,
-  registerPoolLs,
-  registerCompletion,
-];
+type Register = (registry: Registry) => void;
 
-/** The program with all its commands and options, which `run` is called for. */
-export function makeProgram(run: Registry['run']): Command {
+/**
+ * By name as it is typed, in the order of `--help`. Each is loaded when it is called for: what the
+ * others need would take most of a short run.
+ */
+const COMMANDS: Record<string, () => Promise<Register>> = {
+  scan: async () => (await import('./commands/scan.ts')).registerScan,
+  ls: async () => (await import('./commands/ls.ts')).registerLs,
+  info: async () => (await import('./commands/info.ts')).registerInfo,
+  export: async () => (await import('./commands/export.ts')).registerExport,
+  check: async () => (await import('./commands/check.ts')).registerCheck,
+  'snap ls': async () => (await import('./commands/snap-ls.ts')).registerSnapLs,
+  children: async () => (await import('./commands/children.ts')).registerChildren,
+  du: async () => (await import('./commands/du.ts')).registerDu,
+  diff: async () => (await import('./commands/diff.ts')).registerDiff,
+  'export-diff': async () => (await import('./commands/export-diff.ts')).registerExportDiff,
+  'trash ls': async () => (await import('./commands/trash-ls.ts')).registerTrashLs,
+  'namespace ls': async () => (await import('./commands/namespace-ls.ts')).registerNamespaceLs,
+  'pool ls': async () => (await import('./commands/pool-ls.ts')).registerPoolLs,
+  completion: async () => (await import('./commands/completion.ts')).registerCompletion,
+};
+
+/** Only those that the first argument names; all of them where it names none, for the help text. */
+function commandsFor(first = ''): Promise<Register[]> {
+  const called = Object.keys(COMMANDS).filter((name) => name.split(' ')[0] === first);
+  const loads = called.length > 0 ? called.map((name) => COMMANDS[name]!) : Object.values(COMMANDS);
+  return Promise.all(loads.map((load) => load()));
+}
+
+/**
+ * The program with its commands and options, which `run` is called for.
+ * @param first the first argument, where only what it calls is wanted
+ */
+export async function makeProgram(run: Registry['run'], first?: string): Promise<Command> {
   const program = new Command('rbd-salvage')
     .description('Gets RBD images back from the disks of a dead Ceph cluster.')
     .version(VERSION)
     .addHelpText('after', EXIT_STATUS);
-  for (const register of COMMANDS) register({ program, run });
+  const whole = () => makeProgram(run);
+  for (const register of await commandsFor(first)) register({ program, run, whole });
   return program;
 }
 
@@ -131,13 +135,13 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
     closed = true;
   };
   for (const stream of [streams.stdout, streams.stderr]) stream.on('error', onError);
-  const program = makeProgram(async (command, options) => {
+  const program = await makeProgram(async (command, options) => {
     const context = contextFor(options, streams);
     contexts.push(context);
     context.log.add({ event: 'begin', rbd_salvage: VERSION, arguments: argv });
     status = await command(options, context);
     context.log.add({ event: 'end', status });
-  });
+  }, argv[0]);
   forEachCommand(program, (command) =>
     command.exitOverride().configureOutput({
       writeOut: (text) => void streams.stdout.write(text),

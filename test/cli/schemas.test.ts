@@ -65,6 +65,8 @@ const CASES: readonly (readonly [command: string, fixture: string, argv: string[
   ['export', 'basic', ['rbd/snaps@s1', out('b')]],
   ['export', 'basic', ['rbd/snaps', out('c'), '--export-format', '2']],
   ['export', 'basic', ['rbd/headless', out('d'), '--size', '1M', '--exclude-osd', 'osd.1']],
+  ['export', 'basic', ['rbd/plain', 'rbd/snaps@s1', out('many'), '--exclude-osd', 'osd.0']],
+  ['export', 'basic', ['rbd/plain', out('g'), '--dry-run']],
   ['export-diff', 'basic', ['rbd/vm-disk', out('e')]],
   ['export-diff', 'basic', ['rbd/snaps', out('f'), '--from-snap', 's1']],
   ['check', 'basic', ['--all', '--exclude-osd', 'osd.0', '--exclude-osd', 'osd.1']],
@@ -110,8 +112,8 @@ describe('the schemas', () => {
     expect(complaints('completion', json)).toEqual([]);
   });
 
-  it('are there for every command, and are tried on each', () => {
-    const commands = commandsOf(makeProgram(async () => {})).map((command) =>
+  it('are there for every command, and are tried on each', async () => {
+    const commands = commandsOf(await makeProgram(async () => {})).map((command) =>
       command.path.join(' '),
     );
     expect(commands.filter((command) => !names.includes(schemaOf(command)))).toEqual([]);

@@ -112,9 +112,9 @@ describe.skipIf(!hasStrace)('system calls (needs strace)', () => {
     if (isRoot) expect(about.filter(setsAccessTime)).toEqual([]);
   });
 
-  it('are traced of every command', () => {
+  it('are traced of every command', async () => {
     const tried = new Set<string>(CASES.map(([command]) => command));
-    const commands = commandsOf(makeProgram(async () => {})).map((one) => one.path.join(' '));
+    const commands = commandsOf(await makeProgram(async () => {})).map((one) => one.path.join(' '));
     expect(commands.filter((one) => !tried.has(one))).toEqual(['completion']);
   });
 

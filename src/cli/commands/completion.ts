@@ -11,25 +11,25 @@ const SHELLS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion 
 
 interface CompletionOptions extends CommonOptions {
   shell: keyof typeof SHELLS;
-  program: Program;
+  whole: () => Promise<Program>;
 }
 
 async function completion(
-  { shell, program }: CompletionOptions,
+  { shell, whole }: CompletionOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const script = SHELLS[shell](program);
+  const script = SHELLS[shell](await whole());
   if (context.json) printJson(context, { shell, script });
   else context.streams.stdout.write(script);
   return EXIT.ok;
 }
 
-export function registerCompletion({ program, run }: Registry): void {
+export function registerCompletion({ program, run, whole }: Registry): void {
   const command = program
     .command('completion')
     .description('print the completion script of a shell')
     .addArgument(new Argument('<shell>', 'the shell').choices(Object.keys(SHELLS)));
   addCommonOptions(command).action((shell: keyof typeof SHELLS, options: CommonOptions) =>
-    run(completion, { ...options, shell, program }),
+    run(completion, { ...options, shell, whole }),
   );
 }

@@ -11,7 +11,7 @@ import { VERSION } from '../../../src/cli/version.ts';
 import { salvage } from '../../helpers/program.ts';
 
 const MANUAL = fileURLToPath(new URL('../../../docs/man/rbd-salvage.1', import.meta.url));
-const program = makeProgram(async () => {});
+const program = await makeProgram(async () => {});
 const commands = commandsOf(program);
 
 const runs = (command: string) => spawnSync(command, ['--version']).status === 0;
