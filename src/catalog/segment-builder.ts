@@ -1,4 +1,5 @@
 import { cephCrc32c } from '../bytes/crc32c.ts';
+import { viewOf } from '../bytes/words.ts';
 import { isCanonicalField } from '../store/escaped-field.ts';
 import {
   isUnreadable,
@@ -13,7 +14,7 @@ import { RowChunks } from './row-chunks.ts';
 import type { GroupEntry, NamedEntry, SegmentHead, UnitEntry } from './segment.ts';
 
 /** Rows of one segment: 20 bytes each while it grows, and as much again while it is packed. */
-export const SEGMENT_ROWS = 1 << 19;
+export const SEGMENT_ROWS = 1 << 17;
 const NAMED_LIMIT = 1 << 16;
 /** length and checksum of the head */
 const LEAD = 8;
@@ -41,6 +42,10 @@ export class SegmentBuilder implements ObjectSink {
   #counters: Counters = { objects: 0, others: 0 };
   /** the counters when the current unit began */
   #before: Counters = { objects: 0, others: 0 };
+
+  // The scanner's buffer is the same for all names.
+  #buffer: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#buffer);
 
   // Memo of the last tail: it is the same for a whole collection.
   #tail: Buffer = Buffer.alloc(0);
@@ -104,12 +109,16 @@ export class SegmentBuilder implements ObjectSink {
   ): boolean {
     if (objectNo > MAX_OBJECT_NO || snap > MAX_SNAP) return false;
     const { table, ids } = this.#tableFor(b, tailStart, tailEnd);
-    let local = table.find(b, prefixStart, prefixEnd);
+    if (b !== this.#buffer) {
+      this.#buffer = b;
+      this.#view = viewOf(b);
+    }
+    let local = table.find(this.#view, prefixStart, prefixEnd);
     if (local < 0) {
       // An unescaped underscore would be the locator key's; an escape that no Ceph writes could not
       // be undone. Neither is the canonical form.
       if (!isCanonicalField(b.subarray(prefixStart, prefixEnd))) return false;
-      local = table.add(b, prefixStart, prefixEnd);
+      local = table.add(this.#view, prefixStart, prefixEnd);
       ids.push(this.#groups.push({ prefix: table.prefixes[local]!, tail: this.#tail }) - 1);
     }
     this.#rows.push(ids[local]!, objectNo, snap, hash, this.#units.length - 1);
@@ -183,18 +192,12 @@ export class SegmentBuilder implements ObjectSink {
     place: (bytes: Uint8Array) => { at: number; length: number; crc: number },
   ): GroupEntry[] {
     const rows = this.#rows;
-    const n = rows.length;
-    const { order, starts } = rows.byGroup(this.#groups.length);
-    const columns = [
-      rows.objectNo.flat(n),
-      rows.snap.flat(n),
-      rows.hash.flat(n),
-      rows.unit.flat(n),
-    ];
+    const { starts, objectNo, snap, hash, unit } = rows.sorted(this.#groups.length);
+    const columns = [objectNo, snap, hash, unit];
     return this.#groups.map(({ prefix, tail }, g) => {
       const from = starts[g]!;
       const to = starts[g + 1]!;
-      const packed = columns.map((column) => packColumn(column, order, from, to));
+      const packed = columns.map((column) => packColumn(column, from, to));
       const { at, length, crc } = place(Buffer.concat(packed.map((column) => column.bytes)));
       const heads = packed.flatMap(({ head }) => [head.base, head.width]);
       return [prefix, tail, to - from, at, length, crc, ...heads] as unknown as GroupEntry;

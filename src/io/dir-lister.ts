@@ -1,6 +1,6 @@
 import { closeSync, constants, type Dirent, fstatSync, readdirSync, statSync } from 'node:fs';
 import { native } from './native.ts';
-import { openForReading } from './open-source.ts';
+import { asPath, openForReading } from './open-source.ts';
 import { asSourceError, nativeSourceError } from './source-errors.ts';
 
 /** Entry types as getdents64 gives them (dirent.h). */
@@ -64,10 +64,14 @@ function typeOf(entry: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>
 }
 
 function listPlain(directory: Uint8Array, onEntry: OnEntry): void {
-  const path = Buffer.from(directory);
-  for (const entry of readdirSync(path, { withFileTypes: true, encoding: 'buffer' })) {
+  shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  const buffer = shared;
+  const options = { withFileTypes: true, encoding: 'buffer' } as const;
+  for (const entry of readdirSync(asPath(directory), options)) {
     const name = entry.name as unknown as Buffer;
-    onEntry(name, 0, name.length, typeOf(entry));
+    // One buffer for all names, as above: callers keep a view of the last one they saw.
+    name.copy(buffer);
+    onEntry(buffer, 0, name.length, typeOf(entry));
   }
 }
 
@@ -108,6 +112,6 @@ export function listNames(directory: string): string[] {
 
 /** The stamp of a directory without listing it: one system call. @throws what `stat` throws */
 export function directoryStamp(directory: Uint8Array): DirectoryStamp {
-  const { ino, mtimeNs, ctimeNs } = statSync(Buffer.from(directory), { bigint: true });
+  const { ino, mtimeNs, ctimeNs } = statSync(asPath(directory), { bigint: true });
   return { ino, mtimeNs, ctimeNs };
 }

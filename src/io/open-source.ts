@@ -7,12 +7,16 @@ const O_NOATIME = constants.O_NOATIME ?? 0;
 /** A pipe among the sources must not make `open` wait for its writer. */
 const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
 
+/** What `fs` takes as a path. */
+export const asPath = (file: Uint8Array | string): Buffer | string =>
+  typeof file === 'string' || Buffer.isBuffer(file) ? file : Buffer.from(file);
+
 /**
  * Opens a source read-only, without touching its access time where the system allows that.
  * @throws SOURCE_IO
  */
 export function openForReading(file: Uint8Array | string, flags = 0): number {
-  const target = typeof file === 'string' ? file : Buffer.from(file);
+  const target = asPath(file);
   try {
     try {
       return inSource(0, () =>

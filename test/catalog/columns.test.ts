@@ -12,34 +12,26 @@ function numbers(seed: number): () => number {
   };
 }
 
-const order = (n: number) => Array.from({ length: n }, (_, i) => i);
-
 function roundTrip(values: readonly number[]): number[] {
-  const { head, bytes } = packColumn(values, order(values.length), 0, values.length);
+  const { head, bytes } = packColumn(Uint32Array.from(values), 0, values.length);
   const out: number[] = [];
   unpackColumn(head, bytes, values.length, out, 0);
   return out;
 }
 
-const TOP = Number.MAX_SAFE_INTEGER;
+const TOP = 2 ** 32 - 1;
 
 describe('width', () => {
   it.each([
-    ...([
-      [0, 0],
-      [255, 1],
-      [256, 2],
-      [65535, 2],
-      [65536, 4],
-      [2 ** 32 - 1, 4],
-    ] as const),
-    ...([
-      [2 ** 32, 8],
-      [TOP, 8],
-    ] as const),
+    [0, 0],
+    [255, 1],
+    [256, 2],
+    [65535, 2],
+    [65536, 4],
+    [TOP, 4],
   ])('a range of %i takes %i bytes a value', (range, width) => {
-    for (const base of [0, 7, TOP - range]) {
-      const { head, bytes } = packColumn([base, base + range], [0, 1], 0, 2);
+    for (const base of [0, Math.min(7, TOP - range), TOP - range]) {
+      const { head, bytes } = packColumn(Uint32Array.of(base, base + range), 0, 2);
       expect([head, bytes.length]).toEqual([{ base, width }, 2 * width]);
       expect(roundTrip([base, base + range, base])).toEqual([base, base + range, base]);
     }
@@ -49,7 +41,7 @@ describe('width', () => {
 it('gives back any values', () => {
   const next = numbers(1);
   for (let run = 0; run < 400; run++) {
-    const bits = next() % 54;
+    const bits = next() % 33;
     const base = Math.floor((next() / 2 ** 32) * (TOP - 2 ** bits));
     const values = Array.from(
       { length: next() % 40 },
@@ -59,19 +51,26 @@ it('gives back any values', () => {
   }
 });
 
-it('takes values in the order and range asked for, and puts them where asked', () => {
-  const { head, bytes } = packColumn([10, 20, 30, 40], [3, 2, 1, 0], 1, 3);
+it('takes values from the range asked for, and puts them where asked', () => {
+  const { head, bytes } = packColumn(Uint32Array.of(10, 20, 30, 40), 1, 3);
   const out = Uint32Array.of(0, 0, 0, 0);
   unpackColumn(head, bytes, 2, out, 1);
-  expect([...out]).toEqual([0, 30, 20, 0]);
+  expect([...out]).toEqual([0, 20, 30, 0]);
 });
 
 it('reads a column that begins at an odd place', () => {
-  const { head, bytes } = packColumn([1, 70000], [0, 1], 0, 2);
+  const { head, bytes } = packColumn(Uint32Array.of(1, 70000), 0, 2);
   const moved = Buffer.concat([Buffer.of(9), bytes]).subarray(1);
   const out: number[] = [];
   unpackColumn(head, moved, 2, out, 0);
   expect(out).toEqual([1, 70000]);
+});
+
+it('reads a column of doubles', () => {
+  const values = Float64Array.of(0, 2 ** 40);
+  const out: number[] = [];
+  unpackColumn({ base: 5, width: 8 }, new Uint8Array(values.buffer), 2, out, 0);
+  expect(out).toEqual([5, 2 ** 40 + 5]);
 });
 
 it('refuses bytes that cannot be that column', () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { viewOf } from '../../src/bytes/words.ts';
 import { PrefixTable } from '../../src/catalog/prefix-table.ts';
 
 function add(table: PrefixTable, text: string): number {
   const padded = Buffer.from(`<${text}>`);
-  const found = table.find(padded, 1, padded.length - 1);
-  return found >= 0 ? found : table.add(padded, 1, padded.length - 1);
+  const view = viewOf(padded);
+  const found = table.find(view, 1, padded.length - 1);
+  return found >= 0 ? found : table.add(view, 1, padded.length - 1);
 }
 
 describe.each([
@@ -27,8 +29,13 @@ describe.each([
 
 it('tells prefixes apart that differ in one byte or in length', () => {
   const table = new PrefixTable();
-  const names = ['ab', 'aB', 'a', '', 'abc', 'bb'];
-  expect(names.map((name) => add(table, name))).toEqual([0, 1, 2, 3, 4, 5]);
-  expect(names.map((name) => add(table, name))).toEqual([0, 1, 2, 3, 4, 5]);
-  expect(table.find(Buffer.from('zz'), 0, 2)).toBe(-1);
+  const long = 'rbd\\udata.10226b8b4567';
+  const changed = [...long].map((_, i) => `${long.slice(0, i)}#${long.slice(i + 1)}`);
+  const cut = [...long].map((_, i) => long.slice(0, i));
+  const names = ['ab', 'aB', 'a', 'abc', 'bb', ...changed, ...cut];
+  const numbers = names.map((_, i) => i);
+  expect(names.map((name) => add(table, name))).toEqual(numbers);
+  expect(names.map((name) => add(table, name))).toEqual(numbers);
+  expect(table.prefixes.map(String)).toEqual(names);
+  expect(table.find(viewOf(Buffer.from('zz')), 0, 2)).toBe(-1);
 });

@@ -6,16 +6,13 @@
  *     rb.<x>.<y>.<z>.<12 hex>__<snap>_<8 HEX>__<pool>
  */
 
+import { lowerHex4, upperHex4, viewOf } from '../../bytes/words.ts';
 import { isCanonicalField } from '../escaped-field.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../row-snap.ts';
 
 const NONE = 0xff;
 const lowerHex = new Uint8Array(256).fill(NONE);
-const upperHex = new Uint8Array(256).fill(NONE);
-for (let i = 0; i < 16; i++) {
-  lowerHex[i.toString(16).charCodeAt(0)] = i;
-  upperHex[i.toString(16).toUpperCase().charCodeAt(0)] = i;
-}
+for (let i = 0; i < 16; i++) lowerHex[i.toString(16).charCodeAt(0)] = i;
 
 const UNDERSCORE = 0x5f;
 const DOT = 0x2e;
@@ -37,31 +34,41 @@ export class DataObjectNameParser {
 
   // The part behind the hash is the same for a whole collection: compared, not parsed, once known.
   #tail: Buffer = Buffer.alloc(0);
+  // The lister's buffer is the same for all names.
+  #buffer: Uint8Array = new Uint8Array(0);
+  #view = viewOf(this.#buffer);
 
   /**
    * True when bytes [start, end) are a data object's name in canonical form; its parts are then in
    * the fields, the prefix being [start, prefixEnd) and the tail [tailStart, end).
    */
   parse(b: Uint8Array, start: number, end: number): boolean {
-    const digits = objectNoDigits(b, start);
+    if (end - start < SHORTEST) return false;
+    if (b !== this.#buffer) {
+      this.#buffer = b;
+      this.#view = viewOf(b);
+    }
+    const view = this.#view;
+    const digits = objectNoDigits(view, start);
     if (digits === 0) return false;
     const tailStart = this.#findTail(b, start, end);
     if (tailStart < 0) return false;
     const hashStart = tailStart - 8;
     // shortest: one prefix byte, dot, digits, "__", one snap digit, "_"
     if (hashStart - start < digits + 6 || b[hashStart - 1] !== UNDERSCORE) return false;
-    const hash = parseHash(b, hashStart);
-    if (hash < 0) return false;
+    const high = upperHex4(view.getInt32(hashStart, true));
+    const low = upperHex4(view.getInt32(hashStart + 4, true));
+    if ((high | low) < 0) return false;
     const snapStart = this.#parseSnap(b, start, hashStart - 1);
     if (snapStart < 0 || b[snapStart - 1] !== UNDERSCORE || b[snapStart - 2] !== UNDERSCORE)
       return false;
     const numberStart = snapStart - 2 - digits;
     if (numberStart - 1 <= start || b[numberStart - 1] !== DOT) return false;
-    const objectNo = parseLowerHex(b, numberStart, numberStart + digits);
+    const objectNo = parseObjectNo(view, b, numberStart, digits);
     if (objectNo < 0) return false;
     this.prefixEnd = numberStart - 1;
     this.objectNo = objectNo;
-    this.hash = hash;
+    this.hash = ((high << 16) | low) >>> 0;
     this.tailStart = tailStart;
     return true;
   }
@@ -103,21 +110,38 @@ export class DataObjectNameParser {
   }
 }
 
+/** Shorter than any name of a data object, longer than what is read at either end unseen. */
+const SHORTEST = 24;
+
+// `rbd\udata.` and `rb.` as little-endian words
+const RBD_ = 0x5c646272;
+const UDAT = 0x74616475;
+const A_DOT = 0x2e61;
+const RB_DOT = 0x2e6272;
+
 /** Hex digits of the object number by the name's beginning; 0: not a data object. */
-function objectNoDigits(b: Uint8Array, s: number): number {
-  if (b[s] !== 0x72 || b[s + 1] !== 0x62) return 0;
-  if (b[s + 2] === DOT) return 12;
-  // rbd\udata.
-  return b[s + 2] === 0x64 &&
-    b[s + 3] === 0x5c &&
-    b[s + 4] === 0x75 &&
-    b[s + 5] === 0x64 &&
-    b[s + 6] === 0x61 &&
-    b[s + 7] === 0x74 &&
-    b[s + 8] === 0x61 &&
-    b[s + 9] === DOT
-    ? 16
-    : 0;
+function objectNoDigits(view: DataView, s: number): number {
+  const first = view.getInt32(s, true);
+  if (first === RBD_) {
+    const isData = view.getInt32(s + 4, true) === UDAT && view.getUint16(s + 8, true) === A_DOT;
+    return isData ? 16 : 0;
+  }
+  return (first & 0xffffff) === RB_DOT ? 12 : 0;
+}
+
+const FOUR_ZEROS = 0x30303030;
+
+/** The number in `digits` lower-case hex digits, below 2^53; -1 when it is none. */
+function parseObjectNo(view: DataView, b: Uint8Array, start: number, digits: number): number {
+  const end = start + digits;
+  for (let at = start; at < end - 8; at += 4) {
+    if (view.getInt32(at, true) !== FOUR_ZEROS) return parseLowerHex(b, start, end);
+  }
+  const high = lowerHex4(view.getInt32(end - 8, true));
+  const low = lowerHex4(view.getInt32(end - 4, true));
+  if ((high | low) < 0) return -1;
+  // A shift keeps it a small integer, which an image of less than 2^30 objects has only.
+  return high < 0x4000 ? (high << 16) | low : high * 0x10000 + low;
 }
 
 function endsWith(b: Uint8Array, end: number, suffix: Uint8Array): boolean {
@@ -148,15 +172,4 @@ function parseLowerHex(b: Uint8Array, start: number, end: number): number {
     value = value * 16 + digit;
   }
   return value <= Number.MAX_SAFE_INTEGER ? value : -1;
-}
-
-function parseHash(b: Uint8Array, start: number): number {
-  let value = 0;
-  let bad = 0;
-  for (let i = start; i < start + 8; i++) {
-    const digit = upperHex[b[i]!]!;
-    bad |= digit;
-    value = (value << 4) | (digit & 15);
-  }
-  return bad > 15 ? -1 : value >>> 0;
 }

@@ -78,12 +78,14 @@ const sameStamp = (a: UnitStamp, b: UnitStamp): boolean =>
 export class CollectionScanner {
   readonly #options: ScanOptions;
   readonly #parser = new DataObjectNameParser();
+  readonly #root: Buffer;
   #context: CollectionContext = { pool: META_POOL, shard: NO_SHARD };
   #directory: Buffer = Buffer.alloc(0);
   #subdirectories: string[] = [];
 
   constructor(options: ScanOptions) {
     this.#options = options;
+    this.#root = Buffer.from(`${options.dataPath}/`);
   }
 
   scan(collection: string): void {
@@ -92,18 +94,19 @@ export class CollectionScanner {
   }
 
   #walk(relative: string, depth: number): void {
-    const { dataPath, sink, report } = this.#options;
+    const { sink, report } = this.#options;
     // `relative` has one char per byte, the data path is text.
-    const absolute = Buffer.concat([Buffer.from(`${dataPath}/`), Buffer.from(relative, 'latin1')]);
+    const unit = Buffer.from(relative, 'latin1');
+    const absolute = Buffer.concat([this.#root, unit]);
     const known = this.#options.known?.(relative);
     if (known !== undefined && this.#isUnchanged(absolute, known)) {
-      sink.keptUnit(Buffer.from(relative, 'latin1'));
+      sink.keptUnit(unit);
       for (const name of known.subdirectories) this.#walk(`${relative}/${name}`, depth + 1);
       return;
     }
     this.#directory = absolute;
     this.#subdirectories = [];
-    sink.beginUnit(Buffer.from(relative, 'latin1'));
+    sink.beginUnit(unit);
     try {
       const stamp = listDirectory(absolute, this.#onEntry);
       sink.endUnit(stamp, this.#subdirectories);
