@@ -1,17 +1,7 @@
-import { META_POOL } from '../ceph/hobject.ts';
 import { DamageLog } from '../errors/damage-log.ts';
-import { openObjectStore } from '../store/open-object-store.ts';
-import { type KnownUnit, scanShare } from '../store/scan-store.ts';
-import { readMetadataObject, readNewestOsdMap } from './metadata.ts';
-import { packMetadata } from './metadata-record.ts';
-import type {
-  KnownUnits,
-  MetadataResult,
-  MetadataTask,
-  ScanResult,
-  ScanTask,
-  SegmentMessage,
-} from './scan-messages.ts';
+import type { OsdLocation } from '../store/object-store.ts';
+import type { KnownUnit, scanShare as ScanShare } from '../store/scan-store.ts';
+import type { KnownUnits, ScanResult, ScanTask, SegmentMessage } from './scan-messages.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 
 /** Segments that may wait to be stored before a scanner pauses. */
@@ -26,8 +16,14 @@ function indexKnown(units: KnownUnits): Map<string, KnownUnit> {
   return index;
 }
 
+/** A FileStore needs a tenth of the modules, and to load them all would take longer than a small scan. */
+async function scannerFor({ kind }: OsdLocation): Promise<typeof ScanShare> {
+  if (kind === 'filestore') return (await import('../store/scan-filestore.ts')).scanFileStore;
+  return (await import('../store/scan-store.ts')).scanShare;
+}
+
 /** Scans a share of one OSD, posting segments as they fill up. */
-export function scanCollections(task: ScanTask): ScanResult {
+export async function scanCollections(task: ScanTask): Promise<ScanResult> {
   const { location, share, port, pending } = task;
   const damage = new DamageLog();
   const counter = new Int32Array(pending);
@@ -37,6 +33,7 @@ export function scanCollections(task: ScanTask): ScanResult {
     const message: SegmentMessage = { segment, objects };
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
   });
+  const scanShare = await scannerFor(location);
   scanShare({
     ...{ location, share },
     sink: builder,
@@ -47,30 +44,4 @@ export function scanCollections(task: ScanTask): ScanResult {
   port.postMessage(undefined);
   port.close();
   return { damage: damage.kept, damageCount: damage.count };
-}
-
-/** Reads what the catalog keeps of an OSD's metadata objects. */
-export function readMetadata(task: MetadataTask): MetadataResult {
-  const damage = new DamageLog();
-  const store = openObjectStore(task.location, damage.report);
-  try {
-    const newest = readNewestOsdMap(store, task.refs, damage.report);
-    const objects = task.refs
-      .filter((ref) => ref.id.pool !== META_POOL)
-      .map((ref) => readMetadataObject(store, ref, damage.report));
-    const isPg = (o: (typeof objects)[number]) => o.ref.id.name.length === 0;
-    const fresh =
-      newest !== undefined && newest.map.epoch > (task.knownEpochs.get(newest.map.fsid) ?? 0);
-    return {
-      rbd: packMetadata(objects.filter((o) => !isPg(o))),
-      pg: packMetadata(objects.filter(isPg)),
-      osdMap: fresh
-        ? { clusterFsid: newest.map.fsid, epoch: newest.map.epoch, bytes: newest.bytes }
-        : undefined,
-      damage: damage.kept,
-      damageCount: damage.count,
-    };
-  } finally {
-    store.close();
-  }
 }

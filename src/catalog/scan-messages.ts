@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Damage } from '../errors/damage.ts';
 import type { ObjectRef, OsdLocation, UnitStamp } from '../store/object-store.ts';
-import type { ScanShare } from '../store/scan-store.ts';
+import type { ScanShare } from '../store/scan-shares.ts';
 
 /** What crosses threads: plain data, batches, transferred buffers. */
 

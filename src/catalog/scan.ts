@@ -7,7 +7,7 @@ import type { FoundOsd } from '../store/detect.ts';
 import { journalText } from '../store/filestore/journal/summary.ts';
 import type { JournalSurvey } from '../store/filestore/journal/survey.ts';
 import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-store.ts';
-import { type ScanShare, scanShares, shareCovers } from '../store/scan-store.ts';
+import { type ScanShare, scanShares, shareCovers } from '../store/scan-shares.ts';
 import { type Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
 import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { pack } from './packing.ts';
@@ -286,6 +286,7 @@ class OsdScan {
    * @param complete false: this scan failed half-way, so what it has not come to still stands
    */
   deadUnits(complete: boolean): OsdEnd['dead'] {
+    if (this.#earlier.length === 0) return this.#lost.map((position) => [position, null]);
     const { kept, listed } = this.#outcome();
     const taken = new Set<string>();
     const stands = ([unit, , mtimeNs]: UnitEntry): boolean => {
@@ -322,7 +323,11 @@ class OsdScan {
   totals(): { objects: number; others: number } {
     let objects = 0;
     let others = 0;
-    for (const segment of [...this.#earlier, ...this.#fresh]) {
+    for (const { head } of this.#fresh) {
+      objects += head.objects;
+      others += head.others;
+    }
+    for (const segment of this.#earlier) {
       for (const [i, unit] of segment.units.entries()) {
         if (segment.dead.has(i)) continue;
         objects += unit[4];

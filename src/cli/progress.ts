@@ -22,7 +22,8 @@ export function durationText(seconds: number): string {
   return (parts[0] === 0 ? parts.slice(1) : parts).map((p) => String(p).padStart(2, '0')).join(':');
 }
 
-export const countText = (n: number): string => n.toLocaleString('en-US');
+/** By hand: `toLocaleString` loads the tables of all languages first. */
+export const countText = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
 
 export const silentProgress: Progress = { begin: () => {}, advance: () => {}, end: () => {} };
 

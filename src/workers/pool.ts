@@ -16,8 +16,10 @@ export interface Message<Task> {
   pulse: SharedArrayBuffer;
 }
 
-// Tests run the sources themselves; threads need built code either way.
-const BUILT = import.meta.url.endsWith('.ts') ? '../../dist/workers/worker.js' : './worker.js';
+// Tests run the sources themselves; threads need built code either way. `npm run build` moves this
+// module to other folders beside `workers`.
+const SOURCES = import.meta.url.endsWith('.ts');
+const BUILT = SOURCES ? '../../dist/workers/worker.js' : '../workers/worker.js';
 const WORKER = fileURLToPath(new URL(BUILT, import.meta.url));
 /** Threads cost about 10 MiB each and a fifth of a second: kept while work may still come. */
 const IDLE_TIMEOUT_MS = 5_000;
@@ -62,14 +64,14 @@ let stuckThreads = 0;
 export const hasStuckThreads = (): boolean => stuckThreads > 0;
 
 /**
- * A pool of at most `threads` worker threads, started as tasks come. A task whose thread is in one
- * read of a source for longer than `readTimeoutS` fails (SOURCE_IO, ETIMEDOUT), and its thread is
+ * A pool of `threads` worker threads. They start at once, while the caller still prepares. A task
+ * whose thread is in one read of a source for longer than `readTimeoutS` fails (SOURCE_IO, ETIMEDOUT), and its thread is
  * given up: what it may still write is never written, since it is stopped as the call returns.
  */
 export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskRunner {
   const pool = new Piscina({
     filename: WORKER,
-    minThreads: 0,
+    minThreads: threads,
     maxThreads: threads,
     idleTimeout: IDLE_TIMEOUT_MS,
     // Callers hold back by themselves: a queue that refused would only be a second bound.

@@ -1,38 +1,65 @@
-import { readMetadata, scanCollections } from '../catalog/scan-collections.ts';
+import type { MetadataTask, ScanTask } from '../catalog/scan-messages.ts';
 import { serializeError } from '../errors/salvage-error.ts';
-import { copyObjects } from '../export/copy-objects.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { beatInto } from '../io/heartbeat.ts';
-import { digestCopies, readCopyAttrs, readObjectStart } from '../store/object-attrs.ts';
-import { storeAt, takeDamage } from '../store/store-cache.ts';
-import { surveyStore } from '../store/survey-store.ts';
+import type { OsdLocation } from '../store/object-store.ts';
 import type { Answer, Message } from './pool.ts';
 
-/** Entry of a worker thread: one export a task, called by name. */
+/**
+ * Entry of a worker thread: one export a task, called by name. Each loads its own modules, since a
+ * short run would spend most of its time on loading those that it does not need.
+ */
+
+/** What turned out damaged in stores that tasks have open; nothing until one has. */
+let takeDamage = (): string[] => [];
+
+async function stores() {
+  const cache = await import('../store/store-cache.ts');
+  takeDamage = cache.takeDamage;
+  return cache;
+}
+
+const objectAttrs = () => import('../store/object-attrs.ts');
 
 const answering =
-  <Task, Value>(run: (task: Task) => Value) =>
-  ({ task, pulse }: Message<Task>): Answer<Value> => {
+  <Task, Value>(load: () => Promise<(task: Task) => Value | Promise<Value>>) =>
+  async ({ task, pulse }: Message<Task>): Promise<Answer<Value>> => {
+    const run = await load();
     beatInto(pulse);
     try {
-      return { ok: true, value: run(task), damage: takeDamage() };
+      return { ok: true, value: await run(task), damage: takeDamage() };
     } catch (error) {
       return { ok: false, error: serializeError(error), damage: takeDamage() };
     }
   };
 
-export const journal = answering(surveyStore);
-export const scan = answering(scanCollections);
-export const metadata = answering(readMetadata);
-export const attrs = answering((task: AttrsTask) =>
-  readCopyAttrs(storeAt(task.location), task.refs, task.wantSnapSet),
-);
-export const copy = answering((task: CopyTask) =>
-  copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead),
-);
-export const start = answering((task: StartTask) =>
-  readObjectStart(storeAt(task.location), task.ref, task.length),
-);
-export const digests = answering((task: DigestTask) =>
-  digestCopies(storeAt(task.location), task.refs),
-);
+export const journal = answering(async () => {
+  const { surveyStore } = await import('../store/survey-store.ts');
+  return (location: OsdLocation) => surveyStore(location);
+});
+export const scan = answering(async () => {
+  const { scanCollections } = await import('../catalog/scan-collections.ts');
+  return (task: ScanTask) => scanCollections(task);
+});
+export const metadata = answering(async () => {
+  const { readMetadata } = await import('../catalog/read-metadata.ts');
+  return (task: MetadataTask) => readMetadata(task);
+});
+export const attrs = answering(async () => {
+  const [{ storeAt }, { readCopyAttrs }] = await Promise.all([stores(), objectAttrs()]);
+  return (task: AttrsTask) => readCopyAttrs(storeAt(task.location), task.refs, task.wantSnapSet);
+});
+export const copy = answering(async () => {
+  const { copyObjects } = await import('../export/copy-objects.ts');
+  const { storeAt } = await stores();
+  return (task: CopyTask) =>
+    copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead);
+});
+export const start = answering(async () => {
+  const [{ storeAt }, { readObjectStart }] = await Promise.all([stores(), objectAttrs()]);
+  return (task: StartTask) => readObjectStart(storeAt(task.location), task.ref, task.length);
+});
+export const digests = answering(async () => {
+  const [{ storeAt }, { digestCopies }] = await Promise.all([stores(), objectAttrs()]);
+  return (task: DigestTask) => digestCopies(storeAt(task.location), task.refs);
+});
