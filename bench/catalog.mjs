@@ -12,6 +12,7 @@ const DEFAULTS = {
   rows: 1_000_000,
   images: 60,
   rounds: 5,
+  name: '',
   step: '',
 };
 const IMAGES_LOADED = 20;
@@ -82,5 +83,5 @@ if (given.step === 'make') print(await makeCatalog(program, file, rows, images))
 else if (given.step === 'load') print(await loadImages(program, file, IMAGES_LOADED));
 else {
   const runs = await rounds();
-  saveResults(`catalog-${rows}`, { rows, images, runs }, table(runs));
+  saveResults(given.name || `catalog-${rows}`, { rows, images, runs }, table(runs));
 }

@@ -83,16 +83,27 @@ function finishOsd(directory, osd, tree, metadata) {
   writeLevelDb(path.join(current, 'omap'), omapEntries(own));
 }
 
-/** Makes a tree unless it is there. @returns its OSDs' directories, and how it is built */
-export async function makeTree(wanted) {
+/**
+ * Makes a tree unless it is there.
+ * @param places where each OSD's directory is to lie, if not all beside each other
+ * @returns its OSDs' directories, and how it is built
+ */
+export async function makeTree(wanted, places) {
   const { copies, osds, size, images } = { ...DEFAULTS, ...wanted };
   const objects = Math.round(copies / size / CLONES);
   const tree = { copies, osds, size, images, objects, ...shape(objects) };
-  const root = path.join(WORK, `tree-${copies}-${osds}x${size}-${images}`);
+  const kind = places === undefined ? 'tree' : 'placed';
+  const root = path.join(WORK, `${kind}-${copies}-${osds}x${size}-${images}`);
   const paths = Array.from({ length: osds }, (_, i) => path.join(root, `osd.${i}`));
   const done = path.join(root, 'tree.json');
   if (fs.existsSync(done)) return { root, paths, ...tree };
   fs.rmSync(root, { recursive: true, force: true });
+  fs.mkdirSync(root, { recursive: true });
+  for (const [i, place] of (places ?? []).entries()) {
+    fs.rmSync(place, { recursive: true, force: true });
+    fs.mkdirSync(place);
+    fs.symlinkSync(place, paths[i]);
+  }
   for (const osd of paths) fs.mkdirSync(path.join(osd, 'current/meta'), { recursive: true });
   const { depth, pgNum } = tree;
   const args = [root, objects, osds, size, images, pgNum, depth, POOL].map(String);

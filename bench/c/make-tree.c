@@ -1,4 +1,5 @@
-// Fills a synthetic FileStore with empty object files: see make-tree.mjs, which calls it.
+// Fills a synthetic FileStore with empty object files: see make-tree.mjs, which calls it. The files are
+// links to a few, which a scan cannot tell: ten million files would use up a file system's inodes.
 //
 //   make-tree ROOT OBJECTS OSDS SIZE IMAGES PG_NUM DEPTH POOL
 //
@@ -69,6 +70,13 @@ struct tree {
   int *leaves; // directory fd by the hash's low DEPTH digits, 0: not made yet
 };
 
+static void forget_leaves(struct tree *t) {
+  for (uint32_t slot = 0; slot < 1u << 4 * t->depth; slot++) {
+    if (t->leaves[slot] != 0) close(t->leaves[slot]);
+    t->leaves[slot] = 0;
+  }
+}
+
 static int leaf(struct tree *t, int osd, uint32_t hash) {
   uint32_t slot = hash & ((1u << 4 * t->depth) - 1);
   if (t->leaves[slot] != 0) return t->leaves[slot];
@@ -81,12 +89,31 @@ static int leaf(struct tree *t, int osd, uint32_t hash) {
     if (mkdir(path, 0755) < 0 && errno != EEXIST) die(path);
   }
   int fd = open(path, O_RDONLY | O_DIRECTORY);
+  if (fd < 0 && errno == EMFILE) {
+    forget_leaves(t);
+    fd = open(path, O_RDONLY | O_DIRECTORY);
+  }
   if (fd < 0) die(path);
   return t->leaves[slot] = fd;
 }
 
 static int holds(uint32_t pg, int osd, int osds, int size) {
   return (osd + osds - (int)(pg % osds)) % osds < size;
+}
+
+// Links that a file may have: ext4 takes 65,000.
+enum { LINKS = 60000 };
+
+// An empty file by that name, most often a further link to the last one made.
+static void make(int fd, const char *file) {
+  static int seed_fd = -1;
+  static char seed[192];
+  static int links = LINKS;
+  if (links++ < LINKS && linkat(seed_fd, seed, fd, file, 0) == 0) return;
+  if (mknodat(fd, file, S_IFREG | 0644, 0) < 0) die(file);
+  if (seed_fd >= 0) close(seed_fd);
+  strcpy(seed, file);
+  links = (seed_fd = dup(fd)) < 0 ? LINKS : 1;
 }
 
 // Objects of different images are made in turn, so that folders grow side by side as in life.
@@ -103,11 +130,11 @@ static uint64_t fill(struct tree *t, int osd, int osds, int size, uint64_t objec
     int fd = leaf(t, osd, hash);
     char file[192];
     snprintf(file, sizeof file, "rbd\\udata%s__head_%08X__%x", name + 8, hash, t->pool);
-    if (mknodat(fd, file, S_IFREG | 0644, 0) < 0) die(file);
+    make(fd, file);
     made++;
     if (number * 2654435761u % 100 >= 3) continue;
     snprintf(file, sizeof file, "rbd\\udata%s__%x_%08X__%x", name + 8, 4 + image % 28, hash, t->pool);
-    if (mknodat(fd, file, S_IFREG | 0644, 0) < 0) die(file);
+    make(fd, file);
     made++;
   }
   return made;
@@ -116,7 +143,9 @@ static uint64_t fill(struct tree *t, int osd, int osds, int size, uint64_t objec
 int main(int argc, char **argv) {
   if (argc != 9) return 2;
   self_test();
-  struct rlimit files = {1 << 17, 1 << 17};
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   int osds = atoi(argv[3]);
   for (int osd = 0; osd < osds; osd++) {

@@ -11,7 +11,7 @@ const machine = () => ({
   node: process.version,
 });
 
-/** Prints a table and keeps it, with all figures, in the folder of the day. */
+/** Prints a table and keeps it, with all figures, in the folder of the day. @returns its path, less the suffix */
 export function saveResults(name, figures, table) {
   const date = new Date().toISOString().slice(0, 10);
   const directory = path.join(BENCH, 'results', date);
@@ -23,4 +23,5 @@ export function saveResults(name, figures, table) {
   fs.writeFileSync(`${file}.json`, `${JSON.stringify({ date, machine: on, ...figures })}\n`);
   fs.writeFileSync(`${file}.md`, `${where}\n\n${table}\n`);
   process.stdout.write(`${where}\n\n${table}\n\n${path.relative(process.cwd(), file)}.{json,md}\n`);
+  return file;
 }

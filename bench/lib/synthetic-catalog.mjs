@@ -125,7 +125,7 @@ export async function loadImages(program, file, count) {
   const load = (module) => import(path.join(program, 'dist', module));
   const { Catalog } = await load('catalog/catalog.js');
   const { openCatalogForReading } = await load('io/catalog-storage.js');
-  const { clustersOf } = await load('image/cluster.js');
+  const { clustersOf } = await load('image/clusters-of.js');
   const { ObjectTable } = await load('image/object-table.js');
   const from = performance.now();
   const catalog = new Catalog(openCatalogForReading(file));
