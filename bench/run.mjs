@@ -148,12 +148,15 @@ function table(runs, resumed) {
   const rows = WORKLOADS.map(({ name, of }) => {
     const own = runs[name];
     const ratios = of && runs[of] ? own.map((run, i) => run.wall / runs[of][i].wall) : undefined;
+    const cpu = ({ user, sys }) => user + sys;
+    const work = of && runs[of] ? own.map((run, i) => cpu(run) / cpu(runs[of][i])) : undefined;
     const { catalogBytes, found } = own[0];
     const workers = Number(/^scan-(\d)/.exec(name)?.[1] ?? 0);
     return [
       name,
       spread(own.map((run) => run.wall)).median.toFixed(3),
       ratios ? `${three(spread(ratios))} of ${of}` : '',
+      work ? three(spread(work)) : '',
       `${fixed(spread(own.map((run) => run.user)).median)} / ${fixed(spread(own.map((run) => run.sys)).median)}`,
       String(Math.round(spread(own.map((run) => run.rss)).median / 1e6)),
       workers ? String(Math.round(memoryTarget(found, workers) / 1e6)) : '',
@@ -163,7 +166,8 @@ function table(runs, resumed) {
   const head = [
     'workload',
     'wall s (median)',
-    'ratio min / median / max',
+    'ratio of walls, min / median / max',
+    'ratio of CPU',
     'user / sys s',
     'peak RSS MB',
     'target MB',
