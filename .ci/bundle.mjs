@@ -18,6 +18,8 @@ const dependencies = {
     const { resolve } = createRequire(new URL('../package.json', import.meta.url));
     onResolve({ filter: /^[^.]/, namespace: 'file' }, ({ path, kind }) => {
       if (kind === 'entry-point') return undefined;
+      // What is imported later is taken apart by its names, which `require` would put below `default`.
+      if (kind === 'dynamic-import') return { path, external: true };
       const isCommonJs = !path.startsWith('node:') && /\.c?js$/.test(resolve(path));
       return isCommonJs ? { path, namespace: 'required' } : { path, external: true };
     });
