@@ -112,6 +112,8 @@ export const native: Native | undefined = koffi === undefined ? undefined : load
 
 /** Ends the process, also while threads hang in a system call: Node alone would wait for them. */
 export function exitAtOnce(status: number): never {
+  // What has to be taken away at the end is taken away by its listeners.
+  if (native !== undefined) process.emit('exit', status);
   native?.exitNow(status);
   process.exit(status);
 }

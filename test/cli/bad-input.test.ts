@@ -209,7 +209,8 @@ describe('the command line', () => {
     ['an unknown format', ['ls', '--catalog', 'x', '--format', 'xml']],
     ['an unknown way to verify', ['export', 'a', 'b', '--catalog', 'x', '--verify', 'maybe']],
     ['a number that is none', ['ls', '--catalog', 'x', '--jobs', 'many']],
-    ['too many arguments', ['export', 'a', 'b', 'c', '--catalog', 'x']],
+    ['too many arguments', ['info', 'a', 'b', '--catalog', 'x']],
+    ['specs beside --all', ['export', 'a', 'b', '--all', '--catalog', 'x']],
   ])('exits with 2 on %s', async (_, argv) => {
     const { status, stdout, stderr } = await salvage(argv);
     expect(status).toBe(2);

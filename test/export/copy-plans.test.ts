@@ -36,6 +36,7 @@ async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
   const lanes = {
     leastBusy: (copies: readonly ObjectCopy[]) => copies[0],
     located: () => [],
+    noteFault: () => {},
     copy: async ({ key }: CatalogOsd, jobs: CopyJob[]) => jobs.map((job) => byOsd[key]!(job, out)),
   } as unknown as ReadLanes;
   const losses = { lost: new LossMap(), doubtful: new LossMap() };

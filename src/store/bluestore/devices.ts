@@ -1,5 +1,6 @@
 import { isSourceFault } from '../../errors/salvage-error.ts';
 import type { DevicePart } from '../../io/device-source.ts';
+import { statOrUndefined } from '../../io/file-source.ts';
 import type { OsdDevices, OsdIdentity, OsdLocation } from '../object-store.ts';
 import { findBlueFsLogs, isLogThere } from './bluefs-search.ts';
 import type { BlueFsSuperblock, FoundLog } from './bluefs-superblock.ts';
@@ -61,12 +62,20 @@ function chooseLog(parts: Parts): FoundLog | undefined {
   return logs[own >= 0 ? own : owners.indexOf(undefined)];
 }
 
+/** Is it large enough that a search needs a word? Any small file may be given by mistake. */
+function takesLong(device: string): boolean {
+  const found = statOrUndefined(device);
+  return found !== undefined && (found.isBlockDevice() || found.size >= 1 << 30);
+}
+
 /** Looks for the log of a BlueFS whose superblock is destroyed. */
 function searchLog(parts: Parts, notice: DetectOptions['notice']): Shortfall {
   const { main, db } = parts;
   const host = (db ?? main)!;
   const role = db === undefined ? 'block' : 'block.db';
-  notice?.(host.part.path, 'no BlueFS superblock: searching for the log of BlueFS');
+  if (takesLong(host.part.path)) {
+    notice?.(host.part.path, 'no BlueFS superblock: searching for the log of BlueFS');
+  }
   const found = chooseLog(parts);
   if (found !== undefined) {
     // Where the label is gone too, so may be the beginning of a newer log.
