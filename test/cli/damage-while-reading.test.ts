@@ -39,7 +39,12 @@ describe('a database that is damaged after the scan', () => {
     rmSync(path.join(osds, '2'), { recursive: true });
     catalog = await scanned(work.path, [osds]);
     expect(spillAttributes(path.join(osds, '1'), truth.images[SPEC]!.id!)).toBeGreaterThan(0);
-    rmSync(path.join(osds, '1/current/omap/CURRENT'));
+    // One of the two alone is made up for: with both gone the database is read as it can be.
+    const omap = path.join(osds, '1/current/omap');
+    rmSync(path.join(omap, 'CURRENT'));
+    for (const name of readdirSync(omap)) {
+      if (name.startsWith('MANIFEST')) rmSync(path.join(omap, name));
+    }
   });
 
   it('is told of, once, though another copy makes up for what was in it', async () => {
@@ -47,10 +52,12 @@ describe('a database that is damaged after the scan', () => {
     const { json } = await salvageJson<Report>(...argv);
     expect(await sha256OfFile(dest)).toBe(truth.images[SPEC]!.sha256);
     expect(json).toMatchObject({ complete: true, lost: [], doubtful: [] });
-    expect(json.warnings).toEqual([expect.stringMatching(/1\/current\/omap\/CURRENT/)]);
+    const warned = json.warnings.filter((text) => /1\/current\/omap/.test(text));
+    expect(warned).toHaveLength(2);
+    expect(json.warnings).toEqual([...new Set(warned)]);
     expect(JSON.parse(readFileSync(`${dest}.report.json`, 'utf8')).warnings).toEqual(json.warnings);
     const { stderr } = await salvage(argv);
-    expect(stderr.match(/damaged: .*CURRENT/g)).toHaveLength(1);
+    expect(stderr.match(/damaged: .*1\/current\/omap/g)).toHaveLength(2);
   });
 
   it('is not told of where nothing damaged was read', async () => {

@@ -34,6 +34,7 @@ import {
   isLabel,
   labelEpoch,
 } from '../../../src/store/bluestore/label.ts';
+import { searchLabels } from '../../../src/store/bluestore/label-search.ts';
 import { readPhysicalVolume } from '../../../src/store/bluestore/lvm.ts';
 import { ObjectExtents } from '../../../src/store/bluestore/object-extents.ts';
 import { decodeObjectKey, encodeObjectKey } from '../../../src/store/bluestore/object-key.ts';
@@ -131,6 +132,8 @@ export const BLUESTORE: Decoders = {
     repair: repairBehind(LABEL_STRUCT),
     vouches: ([label]: [DeviceLabel]) => label.intact,
   },
+  // An image file of a disk, with labels anywhere in it.
+  'label-search': { run: (bytes) => searchLabels(sourceOf(bytes)), fixedBytes: 16 << 20 },
   'bluefs-superblock': {
     run: decodeBlueFsSuperblock,
     repair: repairBehind(0),

@@ -1,4 +1,12 @@
-import { inflateRaw, lz4Decode, snappyDecode, zstdDecode } from '../../../src/bytes/decompress.ts';
+import { cephCrc32c } from '../../../src/bytes/crc32c.ts';
+import { crc32cInJavaScript } from '../../../src/bytes/crc32c-table.ts';
+import {
+  brotliDecode,
+  inflateRaw,
+  lz4Decode,
+  snappyDecode,
+  zstdDecode,
+} from '../../../src/bytes/decompress.ts';
 import { nameToText } from '../../../src/bytes/names.ts';
 import { contentSize } from '../../../src/image/content-size.ts';
 import { type Decoders, prefixed } from '../decoder.ts';
@@ -22,6 +30,15 @@ export const BYTES: Decoders = {
   snappy: { run: unpacking(snappyDecode) },
   zstd: { run: unpacking(zstdDecode), fixedBytes: 16 << 20 },
   deflate: { run: unpacking(inflateRaw) },
+  // Its window may be 16 MiB, whatever the input's length is.
+  brotli: { run: unpacking(brotliDecode), fixedBytes: 32 << 20 },
+  crc32c: {
+    run: (bytes) => {
+      const [slow, fast] = [crc32cInJavaScript(bytes, 0), ~cephCrc32c(~0 >>> 0, bytes) >>> 0];
+      if (slow !== fast) throw new Error(`crc32c ${slow} in JavaScript, ${fast} by the library`);
+      return slow;
+    },
+  },
   'name-to-text': { run: nameToText },
   'content-size': { run: contentSize },
 };

@@ -21,6 +21,7 @@ import { JournalRing } from '../../../src/store/filestore/journal/ring.ts';
 import { belongsTo, fullName, isShortened } from '../../../src/store/filestore/long-filename.ts';
 import { formatFileName, parseFileName } from '../../../src/store/filestore/object-filename.ts';
 import { readChained } from '../../../src/store/filestore/xattr-chain.ts';
+import { parseLooseName, spelledFileName } from '../../../src/store/loose/loose-names.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import { type Decoders, omapEntries, sourceOf } from '../decoder.ts';
 
@@ -117,6 +118,13 @@ export const FILESTORE: Decoders = {
       return [isShortened(bytes, 0, bytes.length), parseFileName(bytes)];
     },
     law: sameFileName,
+  },
+  'loose-name': {
+    run: (bytes) => {
+      const parsed = parseLooseName(bytes);
+      const spellings = ['escaped', 'bare', 'plain', 'stripped'] as const;
+      return spellings.map((spelling) => spelledFileName(spelling, bytes, parsed.name));
+    },
   },
   'escaped-field': { run: unescapeField },
   // Pairs of xattrs: a shortened name and what its file's xattrs say.

@@ -7,6 +7,7 @@ import { sortFiles } from '../../../src/kv/file-names.ts';
 import { openKvStore } from '../../../src/kv/kv-store.ts';
 import { readLog } from '../../../src/kv/log-reader.ts';
 import { splitInternalKey } from '../../../src/kv/record.ts';
+import { salvageTable } from '../../../src/kv/salvage-table.ts';
 import { openTable } from '../../../src/kv/table.ts';
 import { readTableIndex } from '../../../src/kv/table-index.ts';
 import { decodeVersionEdit } from '../../../src/kv/version-edit.ts';
@@ -104,6 +105,13 @@ export const KV: Decoders = {
       const damages: string[] = [];
       const table = openTable(sourceOf(bytes), ({ reason }) => damages.push(reason));
       return [table.form, table.index.count, table.rangeDeletes.length, damages];
+    },
+  },
+  'kv-salvaged-table': {
+    run: (bytes) => {
+      const damages: string[] = [];
+      const note = ({ reason }: { reason: string }) => damages.push(reason);
+      return [salvageTable(sourceOf(bytes), 'its index is lost', note)?.index.count, damages];
     },
   },
   'kv-block': {
