@@ -27,6 +27,8 @@ export interface SourceOptions {
   excludeOsd?: string[];
   preferOsd?: string[];
   jobs?: number;
+  /** OSD=FILE: ddrescue's map of what a disk's image lacks */
+  badMap?: string[];
   /** seconds that a disk may take for one read */
   readTimeout?: number;
 }
@@ -116,6 +118,11 @@ export const addOsdOption = (command: Command): Command =>
       gather,
     )
     .option('-j, --jobs <n>', 'readers for each disk (default: 1 where it spins)', wholeNumber)
+    .option(
+      '--bad-map <osd=file[@bytes]>',
+      "ddrescue's map file of an OSD that is the image of a failing disk; BYTES: where in the map the OSD begins; may be repeated",
+      gather,
+    )
     .option(
       '--read-timeout <seconds>',
       'give up a read that a disk has not answered for so long (default: 90)',

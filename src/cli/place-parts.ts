@@ -12,6 +12,14 @@ function isNamed({ identity, location }: FoundOsd, word: string): boolean {
   return word.toLowerCase() === osdFsid || realPath(word) === realPath(location.path);
 }
 
+/** The one OSD that a word of an option names. @throws USAGE when there is none, or more than one */
+export function theNamed(osds: readonly FoundOsd[], option: string, word: string): FoundOsd {
+  const found = osds.filter((osd) => isNamed(osd, word));
+  if (found.length === 1) return found[0]!;
+  const why = found.length === 0 ? 'names no such OSD here' : 'names several OSDs';
+  throw usageError(`${option}: ${word} ${why}`);
+}
+
 /** What of a FileStore may lie elsewhere than in its directory. */
 type Part = 'journal' | 'omap';
 
@@ -37,12 +45,11 @@ function place(placed: FoundOsd[], part: Part, option: string): void {
     throw usageError(`--${part} ${option}: it must be OSD=PATH, such as osd.3=/mnt/there`);
   }
   const word = option.slice(0, split);
-  const found = placed.filter((osd) => osd.location.kind === 'filestore' && isNamed(osd, word));
-  if (found.length !== 1) {
-    const why = found.length === 0 ? 'names no FileStore OSD here' : 'names several OSDs';
-    throw usageError(`--${part} ${option}: ${word} ${why}`);
-  }
-  const [osd] = found as [FoundOsd];
+  const osd = theNamed(
+    placed.filter(({ location }) => location.kind === 'filestore'),
+    `--${part} ${option}`,
+    word,
+  );
   const at = path.resolve(option.slice(split + 1));
   if (part === 'omap') refuseForeign(option, at, osd);
   placed[placed.indexOf(osd)] = { ...osd, location: { ...osd.location, [part]: at } };

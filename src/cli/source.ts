@@ -23,6 +23,7 @@ import {
 import type { OsdLocation } from '../store/object-store.ts';
 import { journalWarning } from '../store/survey-store.ts';
 import { startPool } from '../workers/pool.ts';
+import { markBadBlocks } from './bad-map-option.ts';
 import { condensed } from './condensed.ts';
 import type { CommandContext } from './context.ts';
 import { findOsds } from './find-osds.ts';
@@ -77,7 +78,10 @@ export function warnOfProblems(
 }
 
 /** Options that say where the sources lie. */
-export type SourcePaths = Pick<SourceOptions, 'osd' | 'objects' | 'journal' | 'omap' | 'offset'>;
+export type SourcePaths = Pick<
+  SourceOptions,
+  'osd' | 'objects' | 'journal' | 'omap' | 'offset' | 'badMap'
+>;
 
 const detectOptions = (
   { offset = [] }: Pick<SourceOptions, 'offset'>,
@@ -97,7 +101,9 @@ export function requireOsds(options: SourcePaths, context: CommandContext) {
     throw notFoundError(`no OSD found: ${reasons.join('; ')}`);
   }
   const left = warnOfProblems(context, found);
-  return { osds: [...placeParts(found.osds, parts), ...loose], left };
+  const placed = [...placeParts(found.osds, parts), ...loose];
+  markBadBlocks(placed, parts.badMap);
+  return { osds: placed, left };
 }
 
 async function scanOnTheSpot(options: SourceOptions, context: CommandContext) {
@@ -184,6 +190,7 @@ function locate(
   }
   const keys = [...found.keys()];
   const placed = placeParts([...found.values()], parts);
+  markBadBlocks(placed, parts.badMap);
   return new Map(keys.map((key, i) => [key, placed[i]!.location]));
 }
 

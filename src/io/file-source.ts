@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, readSync, realpathSync, type Stats, statSync } from 'node:fs';
 import path from 'node:path';
+import { badBlocksOf } from './bad-blocks.ts';
 import { listNames } from './dir-lister.ts';
 import { inSource } from './heartbeat.ts';
 import {
@@ -22,6 +23,8 @@ export class FileSource implements ByteSource {
   readonly fd: number;
   readonly stat: Stats;
   readonly #device: number;
+  /** bytes from a position to the next that is known to be bad; undefined: none is known */
+  readonly #clear: ((position: number) => number) | undefined;
   #closed = false;
   #leavesCache = false;
 
@@ -30,7 +33,11 @@ export class FileSource implements ByteSource {
     this.fd = openForReading(file);
     try {
       this.stat = fstatSync(this.fd);
-      this.#device = this.stat.isBlockDevice() ? this.stat.rdev : this.stat.dev;
+      const isDevice = this.stat.isBlockDevice();
+      this.#device = isDevice ? this.stat.rdev : this.stat.dev;
+      const { fd, path: name } = this;
+      const own = { fd, path: name, device: this.#device, inode: this.stat.ino, isDevice };
+      this.#clear = badBlocksOf(own);
     } catch (error) {
       closeSync(this.fd);
       throw asSourceError(error, 'cannot stat', file);
@@ -47,11 +54,10 @@ export class FileSource implements ByteSource {
     // only a read of nothing is the end of the file.
     while (done < target.length) {
       let n: number;
+      const from = done;
+      const wanted = Math.min(target.length - from, this.#clear?.(position + from) ?? Infinity);
       try {
-        const from = done;
-        n = inSource(this.#device, () =>
-          readSync(this.fd, target, from, target.length - from, position + from),
-        );
+        n = inSource(this.#device, () => readSync(this.fd, target, from, wanted, position + from));
       } catch (error) {
         throw asSourceError(error, 'cannot read', this.path, position + done);
       }

@@ -26,8 +26,62 @@ export interface Native {
   lockExclusive(fd: number): number;
   /** size of a block device in bytes, -errno on failure */
   blockDeviceSize(fd: number): number;
+  /** where a file's bytes lie on its device; empty where the file system does not tell */
+  extents(fd: number): FileExtent[];
   /** ends the process without waiting for threads, which may hang in a system call for ever */
   exitNow(status: number): void;
+}
+
+/** A stretch of a file, in bytes. */
+export interface FileExtent {
+  logical: number;
+  physical: number;
+  length: number;
+  /** compressed or otherwise encoded: bytes do not lie one by one */
+  scattered: boolean;
+}
+
+/** ioctl FS_IOC_FIEMAP, linux/fs.h: _IOWR('f', 11, struct fiemap) */
+const FS_IOC_FIEMAP = 0xc020660b;
+/** struct fiemap and struct fiemap_extent, linux/fiemap.h */
+const FIEMAP_BYTES = 32;
+const FIEMAP_EXTENT_BYTES = 56;
+const FIEMAP_EXTENTS = 128;
+/** FIEMAP_EXTENT_LAST; _UNKNOWN | _DELALLOC: not on the device; _ENCODED | _NOT_ALIGNED | _DATA_INLINE | _DATA_TAIL */
+const EXTENT_LAST = 0x1;
+const EXTENT_NOWHERE = 0x2 | 0x4;
+const EXTENT_SCATTERED = 0x8 | 0x100 | 0x200 | 0x400;
+
+type Ioctl = (fd: number, request: number, arg: Uint8Array) => number;
+
+/** Asks for some extents at a time, from where the last answer ended. */
+function readExtents(fd: number, ioctl: Ioctl): FileExtent[] {
+  const found: FileExtent[] = [];
+  const buffer = Buffer.alloc(FIEMAP_BYTES + FIEMAP_EXTENTS * FIEMAP_EXTENT_BYTES);
+  for (let start = 0n; ; ) {
+    buffer.fill(0);
+    buffer.writeBigUInt64LE(start, 0);
+    buffer.writeBigUInt64LE(0xffffffffffffffffn - start, 8);
+    buffer.writeUInt32LE(FIEMAP_EXTENTS, 24);
+    if (ioctl(fd, FS_IOC_FIEMAP, buffer) < 0) return found;
+    const count = Math.min(buffer.readUInt32LE(20), FIEMAP_EXTENTS);
+    for (let i = 0; i < count; i++) {
+      const at = FIEMAP_BYTES + i * FIEMAP_EXTENT_BYTES;
+      const [logical, physical, length] = [0, 8, 16].map((o) => buffer.readBigUInt64LE(at + o));
+      const flags = buffer.readUInt32LE(at + 40);
+      if ((flags & EXTENT_NOWHERE) === 0) {
+        found.push({
+          ...{ logical: Number(logical), physical: Number(physical), length: Number(length) },
+          scattered: (flags & EXTENT_SCATTERED) !== 0,
+        });
+      }
+      if ((flags & EXTENT_LAST) !== 0) return found;
+      // An answer that does not get ahead must not be asked for again.
+      if (logical! + length! <= start && i === count - 1) return found;
+      start = logical! + length!;
+    }
+    if (count === 0) return found;
+  }
 }
 
 const SEEK_DATA = 3;
@@ -98,6 +152,7 @@ function load(koffi: Koffi): Native {
       return r < 0 ? r : Number(found.readBigUInt64LE()) * PAGE;
     },
     lockExclusive: (fd) => result(flock(fd, LOCK_EXCLUSIVE_NOW)),
+    extents: (fd) => readExtents(fd, (...call) => result(ioctl(...call))),
     exitNow: (status) => exit(status),
     blockDeviceSize: (fd) => {
       const size = Buffer.alloc(8);

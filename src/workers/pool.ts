@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { deserializeError, type SerializedError, sourceIoError } from '../errors/salvage-error.ts';
+import { type BadBlocks, knownBadBlocks } from '../io/bad-blocks.ts';
 import { PulseWatch } from '../io/heartbeat.ts';
 import type { TaskRunner } from '../io/ports.ts';
 
@@ -14,6 +15,8 @@ export type Answer<T> = ({ ok: true; value: T } | { ok: false; error: Serialized
 export interface Message<Task> {
   task: Task;
   pulse: SharedArrayBuffer;
+  /** what the operator knows to be bad */
+  bad: readonly BadBlocks[];
 }
 
 // Tests run the sources themselves; threads need built code either way. `npm run build` moves this
@@ -96,7 +99,7 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
         stop.abort();
       });
       try {
-        const message: Message<unknown> = { task, pulse: pulse.shared };
+        const message: Message<unknown> = { task, pulse: pulse.shared, bad: knownBadBlocks() };
         const options = { name, transferList: transfer as never, signal: stop.signal };
         const answer = (await pool.run(message, options)) as Answer<Value>;
         for (const text of answer.damage) if (damage.size < KEPT_DAMAGE) damage.add(text);

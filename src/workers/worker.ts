@@ -1,6 +1,7 @@
 import type { MetadataTask, ScanTask } from '../catalog/scan-messages.ts';
 import { serializeError } from '../errors/salvage-error.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
+import { setBadBlocks } from '../io/bad-blocks.ts';
 import { beatInto } from '../io/heartbeat.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import type { Answer, Message } from './pool.ts';
@@ -23,9 +24,10 @@ const objectAttrs = () => import('../store/object-attrs.ts');
 
 const answering =
   <Task, Value>(load: () => Promise<(task: Task) => Value | Promise<Value>>) =>
-  async ({ task, pulse }: Message<Task>): Promise<Answer<Value>> => {
+  async ({ task, pulse, bad }: Message<Task>): Promise<Answer<Value>> => {
     const run = await load();
     beatInto(pulse);
+    setBadBlocks(bad);
     try {
       return { ok: true, value: await run(task), damage: takeDamage() };
     } catch (error) {
