@@ -21,7 +21,7 @@ export interface CheckpointRequest {
 }
 
 /** A killed export has this much, and what is in flight, to do again. */
-const INTERVAL_MS = 100;
+const INTERVAL_MS = 40;
 
 /**
  * Keeps the state of an export up to date while it runs. The output is made durable before the map

@@ -26,8 +26,8 @@ export interface CopyOutcome extends CopyTotals {
   bereft: BereftPlan[];
 }
 
-/** One message to a worker: 32 MiB or a thousand objects, whichever comes first. */
-const TASK_BYTES = 32 << 20;
+/** One message to a worker, and what a kill costs for each reader: 8 MiB or a thousand objects. */
+const TASK_BYTES = 8 << 20;
 const TASK_OBJECTS = 1024;
 
 /** Copies planned objects into a target, turning to another copy where one fails. */
