@@ -107,11 +107,17 @@ function sayHowFar({ context, dest }: ImageExport, done: number, size: number, m
   );
 }
 
-const outputOf = ({ dest, options, source }: ImageExport, layer: Layer): ResumableRequest => ({
+const outputOf = (
+  { dest, options, source }: ImageExport,
+  { layer, journal }: Pick<ExportContext, 'layer' | 'journal'>,
+): ResumableRequest => ({
+  // Writes that its journal lacks could be anywhere.
+  trusted: !source.unfinished && (journal?.problems.length ?? 0) === 0,
   ...{ dest, map: options.map, layer, source },
   force: options.force === true,
   restart: options.restart === true,
-  unchecked: options.verify === 'none',
+  verify: options.verify,
+  excluded: options.excludeOsd ?? [],
   noParent: !options.parent,
   need: options.spaceCheck ? objectBytes(layer) : undefined,
 });
@@ -119,7 +125,7 @@ const outputOf = ({ dest, options, source }: ImageExport, layer: Layer): Resumab
 async function toFile(work: ExportContext, request: ImageExport): Promise<ExportOutcome> {
   const { dest, context } = request;
   const { layer, signal } = work;
-  const output = openResumable(outputOf(request, layer));
+  const output = openResumable(outputOf(request, work));
   const { destination, checkpoint, map } = output;
   if (checkpoint?.resumed) {
     const kept = checkpoint.map.bytes('+');
@@ -148,7 +154,7 @@ const nothingToDo = (size: number): ExportOutcome => ({
 async function write(work: ExportContext, request: ImageExport): Promise<ExportOutcome> {
   if (isStream(request.dest)) return toStream(work, request);
   const { layer, progress } = work;
-  if (request.skipDone === true && isDone(outputOf(request, layer))) {
+  if (request.skipDone === true && isDone(outputOf(request, work))) {
     progress.advance(layer.size);
     return nothingToDo(layer.size);
   }

@@ -24,7 +24,13 @@ function reportFile({ report, dest }: ReportOptions): string | undefined {
 export function checkReportFile(options: ReportOptions, source: Source): void {
   const { report, map, dest } = options;
   if (report !== undefined) refuseInSource(report, source.protectedPaths);
-  const named = Object.entries({ '--report': report, '--map': map, DEST: dest }).filter(
+  const files = {
+    '--report': report,
+    '--map': map,
+    DEST: dest,
+    'the unfinished DEST': `${dest}.partial`,
+  };
+  const named = Object.entries(files).filter(
     (entry): entry is [string, string] => entry[1] !== undefined,
   );
   for (const [i, [name, file]] of named.entries()) {

@@ -26,7 +26,8 @@ interface OutputIdentity {
   size: number;
   object_size: number;
   parent: boolean;
-  checked: boolean;
+  verify: string;
+  excluded: string[];
 }
 
 /** What a map file of ours says of itself, in its comment. */
@@ -46,8 +47,11 @@ export interface ResumableRequest {
   /** begin anew, whatever an earlier run has left */
   restart: boolean;
   layer: Layer;
-  /** bytes are taken without checks */
-  unchecked: boolean;
+  /** how bytes are checked, and OSDs that are left out: by other rules other bytes may count */
+  verify: string;
+  excluded: readonly string[];
+  /** false: what is copied is not known to be all there is */
+  trusted: boolean;
   noParent: boolean;
   source: Source;
   /** bytes that may be written at the most; undefined: do not check for space */
@@ -67,7 +71,7 @@ export interface ResumableOutput {
   leave(): Promise<void>;
 }
 
-function identityOf({ layer, unchecked, noParent }: ResumableRequest): OutputIdentity {
+function identityOf({ layer, verify, excluded, noParent }: ResumableRequest): OutputIdentity {
   const { image, snapshot } = layer;
   return {
     image: imageSpecText(image),
@@ -78,7 +82,8 @@ function identityOf({ layer, unchecked, noParent }: ResumableRequest): OutputIde
     size: layer.size,
     object_size: layer.geometry.objectSize,
     parent: !noParent,
-    checked: !unchecked,
+    verify,
+    excluded: [...excluded].sort(),
   };
 }
 
@@ -103,7 +108,7 @@ function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
 }
 
 const sameFile = (a: OutputTrace, b: OutputTrace): boolean =>
-  a.inode === b.inode && a.size === b.size && a.device === b.device;
+  a.inode === b.inode && a.born === b.born && a.size === b.size && a.device === b.device;
 
 /** Is a finished output as it was when its map was written? */
 const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean =>
@@ -132,7 +137,8 @@ function keepOf(request: ResumableRequest, known: Known): DestinationRequest['ke
   const { output, file, finished: wasFinished } = known.about;
   if (!isDeepStrictEqual(output, identityOf(request))) return undefined;
   const { finished, partial, device } = findOutput(request.dest);
-  if (device !== undefined) return sameFile(device, file) ? 'device' : undefined;
+  // What became of a device since it was finished, nothing on it tells.
+  if (device !== undefined) return sameFile(device, file) && !wasFinished ? 'device' : undefined;
   if (partial !== undefined) return sameFile(partial, file) ? 'partial' : undefined;
   const incomplete = known.map.bytes('+') < known.map.size;
   return wasFinished && isUntouched(finished, file) && incomplete ? 'finished' : undefined;
@@ -158,7 +164,13 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     ...{ dest, force, size: layer.size, sources: source.protectedPaths },
     need: request.need && Math.min(request.need, layer.size - state.bytes('+')),
     ...(keep === undefined ? {} : { keep }),
+    // The state of what is about to be wiped must not be believed after a cut.
+    beforeWipe: () => map !== undefined && removeTextFile(map),
   });
+  if (keep !== undefined && !sameFile(destination.trace(), known!.about.file)) {
+    destination.release();
+    throw usageError(`${dest} was changed by another export just now: try again`);
+  }
   if (map === undefined) {
     return {
       ...{ destination, map, checkpoint: undefined },
@@ -179,7 +191,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
         await replaceTextFile(map, text);
       },
     },
-    trusted: !source.unfinished,
+    trusted: request.trusted,
     resumed: keep !== undefined,
   });
   return {
@@ -190,6 +202,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     },
     leave: async () => {
       if (state.bytes('+') === 0 && keep === undefined) {
+        await checkpoint.stop();
         destination.abandon();
         removeTextFile(map);
         return;

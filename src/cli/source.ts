@@ -18,7 +18,7 @@ import {
   type FoundOsd,
   isBlueStoreThere,
   looseObjects,
-  pathsOf,
+  sourcePathsOf,
 } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { journalWarning } from '../store/survey-store.ts';
@@ -264,7 +264,9 @@ export async function openSource(options: SourceOptions, context: CommandContext
   }
   const locations = locate(clusters, options, context);
   const protectedPaths = [
-    ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(pathsOf),
+    ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(
+      sourcePathsOf,
+    ),
     ...(options.catalog ?? []),
   ];
   context.log.open(protectedPaths);

@@ -99,6 +99,14 @@ export class Checkpoint {
     if (this.#dirty) this.#changed();
   }
 
+  /** Saves no more, and waits for what is being saved. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#failure ??= new Error('stopped');
+    await this.#saving?.catch(() => {});
+    clearTimeout(this.#timer);
+  }
+
   /** Saves what is there now, once nothing is being written any more. @throws DESTINATION */
   async finish(): Promise<void> {
     await this.#saving?.catch(() => {});

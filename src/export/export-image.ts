@@ -103,7 +103,11 @@ class Exporter {
     const losses = noLosses();
     // What the image's journal is still to be laid over is not done when it is copied.
     if (this.#checkpoint !== undefined && journal === undefined) {
-      losses.copied = this.#checkpoint.copied;
+      // A doubt about what lies above, told first, must not be lost with a run that is cut short.
+      const { copied } = this.#checkpoint;
+      losses.copied = (pieces) => {
+        if (losses.lost.isEmpty && losses.doubtful.isEmpty) copied(pieces);
+      };
     }
     const { read, written, objects } = await copyRanges(
       ...([layer, ranges, lanes, target, verify, losses] as const),

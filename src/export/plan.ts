@@ -145,7 +145,11 @@ export async function planNewer(
   const plans: ObjectPlan[] = [];
   for (const layer of new Set(bereft.map(({ plan }) => plan.layer))) {
     const own = bereft.filter(({ plan }) => plan.layer === layer);
-    const clones = own.map(({ plan, reason }) => ({ ...plan.clone!, reason }));
+    const clones = own.map(({ plan, reason }) => ({
+      ...plan.clone!,
+      reason,
+      doubt: plan.doubt,
+    }));
     const rebuilt = await rebuildClones(layer, clones, reader);
     for (const { plan, reason } of own) {
       const { object, pieces, clone } = plan;

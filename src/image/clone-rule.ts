@@ -54,8 +54,8 @@ export function guessClone(
 
 /** The object whose bytes a clone shares where `clone_overlap` says so: the next clone, or the head. */
 export function nextNewer(snapSet: SnapSet, clone: bigint): bigint {
-  const at = snapSet.clones.indexOf(clone);
-  return snapSet.clones[at + 1] ?? NOSNAP;
+  // Of a list that is out of order, whatever is greater: a search must get ahead.
+  return snapSet.clones.find((other) => other > clone) ?? NOSNAP;
 }
 
 /** What two ascending lists of extents both cover. */

@@ -20,7 +20,11 @@ export function selectCopies(
   const verdict = judgeObject(image.cluster.pgs.decide(id.pool, id.hash), id, evidence);
   const version = verdict.exists ? verdict.version : undefined;
   const copies = version === undefined ? [] : candidates.filter((c) => hasVersion(c, version));
-  return { verdict, copies };
+  // What became of a file since it was copied out of its OSD nobody knows, whatever its xattrs say.
+  const kept = copies.filter((c) => c.osd.catalog.location.kind !== 'loose');
+  if (kept.length > 0 || copies.length === 0) return { verdict, copies: kept };
+  const doubt = verdict.doubt ?? 'only loose files hold it';
+  return { verdict: { ...verdict, doubt } as Verdict, copies };
 }
 
 /** What candidates of one object of one pool come to: does it exist, and which of them hold it? */

@@ -85,7 +85,7 @@ export function judgeClone(
     const snaps = [...own].sort(byVersion)[0]!.info?.snaps ?? [];
     const oldest = snaps[snaps.length - 1];
     if (oldest !== undefined && snapId < oldest)
-      return { state: 'absent', doubt: undefined, whiteout: true };
+      return { state: 'absent', doubt: rule.doubt, whiteout: true };
   }
   const judged = judgeCopies(layer, holder, objectNo, own, rule.doubt);
   // The SnapSet says that it exists: a PG copy that lacks it has lost it.
@@ -99,6 +99,8 @@ export function judgeClone(
 /** A clone that cannot be read, and why. */
 export interface LostClone extends KnownClone {
   reason: string;
+  /** why what it is rebuilt from may not be what it was */
+  doubt: string | undefined;
 }
 
 /** A lost clone on its way up: what it has in common with `clone`, of which nothing can be read. */
@@ -156,7 +158,7 @@ function rebuildFrom(
   const size = snapSet.cloneSize.get(lost.clone);
   if (pool === undefined || size === undefined) return undefined;
   const own = candidates.filter((c) => c.ref.id.pool === pool.pool);
-  const from = judgeCopies(layer, pool, objectNo, own, undefined);
+  const from = judgeCopies(layer, pool, objectNo, own, lost.doubt);
   if (from.state !== 'present') return undefined;
   const id = nextNewer(snapSet, clone);
   const known = id === NOSNAP ? {} : { clone: { objectNo, clone: id, snapSet } };

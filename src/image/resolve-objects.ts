@@ -151,10 +151,12 @@ class Resolver {
 
   /** Clones that no copy is left of, or none that can be read. */
   *lostClones(): Generator<LostClone> {
-    for (const [objectNo, { clone, snapSet }] of this.clones) {
+    for (const [objectNo, { clone, snapSet, bySnaps, doubt }] of this.clones) {
       const resolution = this.result.get(objectNo);
+      // Only the clone itself could have said that it does not serve the snapshot.
+      const unsure = bySnaps ? 'only its clone could tell whether it was there' : undefined;
       if (resolution?.state === 'lost' && snapSet !== undefined)
-        yield { objectNo, clone, snapSet, reason: resolution.reason };
+        yield { objectNo, clone, snapSet, reason: resolution.reason, doubt: doubt ?? unsure };
     }
   }
 }

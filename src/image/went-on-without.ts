@@ -28,7 +28,7 @@ export function wentOnWithout(
   isScanned: (osd: number) => boolean,
 ): string | undefined {
   const found = osdMap?.pools.get(pool);
-  if (osdMap === undefined || found === undefined || copies.length >= found.size) return undefined;
+  if (osdMap === undefined || found === undefined || peers.length >= found.size) return undefined;
   const numberOf = ({ osd }: PgCopy) => osd.catalog.identity.whoami ?? -1;
   // An OSD that does not know its own number cannot be looked up: no ground for a doubt.
   const isUp = (osd: number) => osd < 0 || osdMap.osds[osd]?.up === true;
@@ -45,9 +45,9 @@ export function wentOnWithout(
     return `${names} was down when the cluster died: newer copies may be on ${may(others)}`;
   }
   const away = others.filter((osd) => !isScanned(osd));
-  const missing = Math.min(away.length, found.size - copies.length);
+  const missing = Math.min(away.length, found.size - peers.length);
   const witnesses = osdMap.osds.filter(({ up }, osd) => up && isScanned(osd)).length;
-  const fewHere = missing > copies.length || away.length >= witnesses;
+  const fewHere = missing > peers.length || away.length >= witnesses;
   if (missing < Math.max(1, found.minSize) || !fewHere) return undefined;
   return `they could go on without ${names}: newer copies may be on ${may(away)}, not scanned`;
 }

@@ -1,6 +1,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fdatasync,
   fstatSync,
@@ -9,6 +10,7 @@ import {
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -45,6 +47,8 @@ export interface Destination {
  */
 export interface OutputTrace {
   inode: number;
+  /** when the file was made, in milliseconds: inodes are used again; 0 where that is not known */
+  born: number;
   size: number;
   mtimeMs: number;
   device?: string;
@@ -60,7 +64,9 @@ export interface FoundOutput {
 }
 
 const traceOf = (found: Stats | undefined): OutputTrace | undefined =>
-  found?.isFile() ? { inode: found.ino, size: found.size, mtimeMs: found.mtimeMs } : undefined;
+  found?.isFile()
+    ? { inode: found.ino, born: found.birthtimeMs, size: found.size, mtimeMs: found.mtimeMs }
+    : undefined;
 
 /** Where the kernel tells what makes a disk, a partition or a volume that one and no other. */
 const DEVICE_NAMES = [
@@ -86,6 +92,7 @@ function deviceTrace(device: string): OutputTrace {
     });
     return {
       inode: rdev,
+      born: 0,
       size: deviceSize(fd, device),
       mtimeMs: 0,
       device: known.join(' ').trim(),
@@ -170,11 +177,56 @@ function refuseSources(
     if (found === undefined) continue;
     const same = found.dev === of.dev && found.ino === of.ino;
     const holds =
-      found.isBlockDevice() &&
-      (found.rdev === of.dev || (of.isBlockDevice() && found.rdev === of.rdev));
+      found.isBlockDevice() && sharesDisk(found.rdev, of.isBlockDevice() ? of.rdev : of.dev);
     if (same) throw usageError(`${dest} is the source ${source}: sources are never written to`);
     if (holds) throw usageError(`${dest} holds the source ${source}: sources are never written to`);
   }
+}
+
+/** Block devices that a device is made of: itself, its disk, and what lies below that. */
+function layersOf(dev: number): Set<string> {
+  const layers = new Set<string>();
+  const add = (directory: string, depth: number) => {
+    const real = tolerantPath(directory);
+    if (real === undefined || layers.has(real) || depth > MAX_LAYERS) return;
+    layers.add(real);
+    if (existsSync(path.join(real, 'partition'))) add(path.dirname(real), depth + 1);
+    for (const name of namesIn(path.join(real, 'slaves'))) {
+      add(path.join(real, 'slaves', name), depth + 1);
+    }
+  };
+  add(sysBlockPath(dev), 0);
+  return layers;
+}
+
+/** Partitions of logical volumes on RAID on loop devices are about as deep as it gets. */
+const MAX_LAYERS = 16;
+
+function tolerantPath(file: string): string | undefined {
+  try {
+    return realpathSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * Would writing to one block device write to another? The same, one the other's disk, or both on the
+ * volumes or partitions that one is made of. Two partitions of a disk are two.
+ */
+function sharesDisk(a: number, b: number): boolean {
+  if (a === b) return true;
+  const [own, other] = [tolerantPath(sysBlockPath(a)), tolerantPath(sysBlockPath(b))];
+  if (own === undefined || other === undefined) return false;
+  return layersOf(b).has(own) || layersOf(a).has(other);
 }
 
 function kindOf(found: Stats): string {
@@ -195,6 +247,8 @@ export interface DestinationRequest {
    * its name until it is finished again; a device keeps what it holds
    */
   keep?: 'partial' | 'finished' | 'device';
+  /** called before anything that was there is overwritten */
+  beforeWipe?: () => void;
 }
 
 /** Refuses a file of ours (catalog, report) that would lie in a source or replace one. @throws USAGE, DESTINATION */
@@ -234,11 +288,24 @@ function checkSpace(directory: string, need: number | undefined): void {
 /** While it is incomplete an image has this name, so that it never looks whole. */
 const PARTIAL = '.partial';
 
-function openPartial(partial: string): number {
+/** Opens the file that is to be gone on with, or a new one in the place of whatever an earlier run left. */
+function openPartial(partial: string, keep: boolean): number {
+  const { O_CREAT, O_EXCL } = constants;
+  if (keep) return openLocked(partial, 0);
+  if (lstat(partial) !== undefined) {
+    const old = openLocked(partial, 0);
+    // A new inode: no map of the old one fits it.
+    unlinkSync(partial);
+    closeSync(old);
+  }
+  return openLocked(partial, O_CREAT | O_EXCL);
+}
+
+function openLocked(partial: string, how: number): number {
   let fd: number;
   try {
-    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-    fd = openSync(partial, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+    const { O_RDWR, O_NOFOLLOW } = constants;
+    fd = openSync(partial, O_RDWR | O_NOFOLLOW | how, 0o666);
   } catch (error) {
     throw destinationFailure(error, 'write', partial);
   }
@@ -267,7 +334,8 @@ function openFile(
   const partial = real + PARTIAL;
   refuseSources(partial, partial, stat(partial), request.sources);
   if (request.keep === 'finished') takeName(real, partial, directory);
-  const fd = openPartial(partial);
+  if (request.keep === undefined) request.beforeWipe?.();
+  const fd = openPartial(partial, request.keep !== undefined);
   const abandon = () => {
     closeSync(fd);
     // It has its name already where only the directory could not be made durable.
@@ -339,7 +407,7 @@ function deviceSize(fd: number, device: string): number {
   throw destinationError(`cannot tell the size of ${device}`, { path: device });
 }
 
-function openDevice(device: string, { size, keep }: DestinationRequest): Destination {
+function openDevice(device: string, { size, keep, beforeWipe }: DestinationRequest): Destination {
   let fd: number;
   try {
     // O_EXCL on a device: fails while it is mounted or otherwise in use.
@@ -358,6 +426,7 @@ function openDevice(device: string, { size, keep }: DestinationRequest): Destina
     }
     if (keep === 'device') return deviceDestination(fd, device);
     // Holes stay as they are from here on: everything reads as zeros before the first byte is written.
+    beforeWipe?.();
     const sink = openSink({ kind: 'file', path: device });
     sink.zero(0, size);
     sink.close();

@@ -1,4 +1,5 @@
 import { closeSync, constants, type Dirent, fstatSync, readdirSync, statSync } from 'node:fs';
+import { inSource } from './heartbeat.ts';
 import { native } from './native.ts';
 import { asPath, openForReading } from './open-source.ts';
 import { asSourceError, nativeSourceError } from './source-errors.ts';
@@ -35,7 +36,7 @@ function listNative(fd: number, directory: Uint8Array, onEntry: OnEntry): void {
   shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const buffer = shared;
   for (;;) {
-    const n = native!.getdents64(fd, buffer);
+    const n = inSource(0, () => native!.getdents64(fd, buffer));
     if (n < 0) throw nativeSourceError(n, 'cannot list', directory);
     if (n === 0) return;
     for (let at = 0; at < n; ) {

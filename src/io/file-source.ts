@@ -75,10 +75,10 @@ export class FileSource implements ByteSource {
     if (n >= 0) return first.subarray(0, n);
     // A copy on a file system without user xattrs has lost them; its data can still be read.
     if (n === -ENODATA || n === -EOPNOTSUPP) return undefined;
-    n = native.fgetxattr(this.fd, name, new Uint8Array(0));
+    n = inSource(this.#device, () => native!.fgetxattr(this.fd, name, new Uint8Array(0)));
     if (n >= 0) {
       const value = Buffer.alloc(n);
-      n = native.fgetxattr(this.fd, name, value);
+      n = inSource(this.#device, () => native!.fgetxattr(this.fd, name, value));
       if (n >= 0) return value.subarray(0, n);
     }
     if (n === -ENODATA) return undefined;
@@ -88,10 +88,10 @@ export class FileSource implements ByteSource {
   /** Names of all extended attributes; none where the file system or this build has no xattrs. */
   xattrNames(): string[] {
     if (native === undefined) return [];
-    let n = native.flistxattr(this.fd, new Uint8Array(0));
+    let n = inSource(this.#device, () => native!.flistxattr(this.fd, new Uint8Array(0)));
     if (n <= 0) return [];
     const names = Buffer.alloc(n);
-    n = native.flistxattr(this.fd, names);
+    n = inSource(this.#device, () => native!.flistxattr(this.fd, names));
     if (n < 0) throw nativeSourceError(n, 'cannot list xattrs of', this.path);
     return names.toString('latin1', 0, n).split('\0').filter(Boolean);
   }
@@ -103,12 +103,12 @@ export class FileSource implements ByteSource {
   nextData(from: number, to: number): [start: number, end: number] | undefined {
     if (from >= to) return undefined;
     if (native === undefined) return [from, to];
-    const start = native.seekData(this.fd, from);
+    const start = inSource(this.#device, () => native!.seekData(this.fd, from));
     if (start === -ENXIO) return undefined;
     // A file system without the call, or a confused one: read everything, zeros are found anyway.
     if (start < 0) return [from, to];
     if (start >= to) return undefined;
-    const end = native.seekHole(this.fd, start);
+    const end = inSource(this.#device, () => native!.seekHole(this.fd, start));
     return [start, end <= start ? to : Math.min(end, to)];
   }
 

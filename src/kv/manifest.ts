@@ -43,11 +43,7 @@ function chooseManifest(
     const name = readCurrent(directory);
     const named = files.manifests.find((file) => file.name === name);
     if (named !== undefined) return named;
-    report({
-      path,
-      reason: `names ${JSON.stringify(name)}, which is not a manifest here`,
-      ...harmless,
-    });
+    report({ path, reason: `names ${JSON.stringify(name)}, which is not a manifest here` });
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     report({ path, reason: errorText(error), ...harmless });

@@ -197,7 +197,7 @@ export function salvageTable(
     if (isData) used ??= by;
     else {
       family ??= familyIn(block, handle.offset);
-      rangeDeletes.push(...rangeDeletesIn(block, handle.offset));
+      for (const one of rangeDeletesIn(block, handle.offset)) rangeDeletes.push(one);
       const end = indexedEnd(block, handle.offset);
       if (end >= 0) dataEnd = Math.min(dataEnd, end);
       if (handle.offset === footer?.metaindex.offset) {

@@ -268,6 +268,14 @@ export function pathsOf(location: OsdLocation): string[] {
   return [osd, ...new Set([...others, ...outsideParts(location)])];
 }
 
+/** Everything that an OSD lies in, links and what they lead to: nothing of it may ever be written to. */
+export function sourcePathsOf(location: OsdLocation): string[] {
+  const { devices } = location;
+  const parts = [devices?.main, devices?.db, devices?.wal].filter((part) => part !== undefined);
+  const paths = [...pathsOf(location), ...parts.map((part) => part.path)];
+  return [...new Set(paths.flatMap((one) => [one, realPath(one)]))];
+}
+
 /** Journal and database of a FileStore, where they lie outside of its directory. */
 function outsideParts({ kind, path: osd, dataPath, journal, omap }: OsdLocation): string[] {
   if (kind !== 'filestore') return [];

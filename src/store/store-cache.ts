@@ -28,7 +28,10 @@ export function takeDamage(): string[] {
 export function storeAt(location: OsdLocation): ObjectStoreReader {
   // Two BlueStore OSDs may lie on one disk.
   const { kind, dataPath, devices } = location;
-  const key = `${kind}:${dataPath}@${devices?.main?.offset ?? 0}`;
+  const places = [devices?.main, devices?.db, devices?.wal].map(
+    (p) => p && `${p.path}@${p.offset}`,
+  );
+  const key = `${kind}:${dataPath} ${places.join(' ')}`;
   let store = open.get(key);
   if (store === undefined) {
     store = openObjectStore(location, note);

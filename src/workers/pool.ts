@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
 import { deserializeError, type SerializedError, sourceIoError } from '../errors/salvage-error.ts';
@@ -30,6 +31,8 @@ const IDLE_TIMEOUT_MS = 5_000;
 const LOOK_MS = 500;
 /** Longer than what a disk's own recovery and the kernel's retries take for one bad sector. */
 export const READ_TIMEOUT_S = 90;
+/** Longer than a thread takes that can still be stopped. */
+const CLOSE_MS = 5_000;
 /** Damage told of: threads come and go, and each finds it anew. */
 const KEPT_DAMAGE = 200;
 
@@ -114,6 +117,10 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
         watch.remove(pulse);
       }
     },
-    close: () => pool.destroy(),
+    async close() {
+      // A thread in a call that never returns would be waited for without end.
+      const late = delay(CLOSE_MS, true, { ref: false });
+      if (await Promise.race([pool.destroy().then(() => false), late])) stuckThreads++;
+    },
   };
 }

@@ -50,7 +50,13 @@ interface Scene {
   blind?: boolean;
 }
 
-const OSDS = [0, 1, 2].map((index) => ({ index, name: `osd.${index}` }) as ClusterOsd);
+const OSDS = [0, 1, 2].map(
+  (index) =>
+    ({
+      ...{ index, name: `osd.${index}` },
+      catalog: { location: { kind: 'filestore' } },
+    }) as unknown as ClusterOsd,
+);
 
 function pgCopy(osd: ClusterOsd, lastUpdate: number, complete: boolean): PgCopy {
   const info = {

@@ -256,15 +256,25 @@ describe('damage', () => {
     expect(sha256(listing(open(directory).store))).toBe(expected.sha256);
   });
 
-  it('of CURRENT is no loss where there is one manifest', () => {
+  it('of CURRENT is a loss where it names a newer manifest than there is', () => {
     const { directory, expected } = fixture('leveldb-snappy');
     directory.files.set('CURRENT', bytesOf('MANIFEST-999999\n'));
     const { store, damages } = open(directory);
     expect(sha256(listing(store))).toBe(expected.sha256);
     expect(damages).toEqual([
+      { path: '/omap/CURRENT', reason: expect.stringContaining('MANIFEST-999999') },
+    ]);
+  });
+
+  it('of CURRENT is no loss where there is one manifest', () => {
+    const { directory, expected } = fixture('leveldb-snappy');
+    directory.files.delete('CURRENT');
+    const { store, damages } = open(directory);
+    expect(sha256(listing(store))).toBe(expected.sha256);
+    expect(damages).toEqual([
       {
         path: '/omap/CURRENT',
-        reason: expect.stringContaining('MANIFEST-999999'),
+        reason: expect.stringContaining('no such file'),
         harmless: true,
       },
     ]);

@@ -66,9 +66,10 @@ function readUpTo(device: ByteSource, at: number, length: number): Uint8Array {
 }
 
 /** Transactions that stand where space for a log begins: all first ones, and many others. */
-function* sightings(device: ByteSource): Generator<Sighting> {
+function* sightings(device: ByteSource, onGap: () => void): Generator<Sighting> {
   const look = new Uint8Array(LOOK_BYTES);
   let failures = 0;
+  if (device.size > SEARCHED) onGap();
   for (let base = 0; base < Math.min(device.size, SEARCHED); base += GRAIN) {
     try {
       const found = look.subarray(0, device.read(look, base));
@@ -79,6 +80,7 @@ function* sightings(device: ByteSource): Generator<Sighting> {
       }
     } catch (error) {
       if (!isSourceFault(error)) throw error;
+      onGap();
       if (++failures >= MAX_FAILURES) return;
     }
   }
@@ -110,13 +112,22 @@ export function findBlueFsLogs(devices: BlueFsDevices): FoundLog[] {
   const found: Candidate[] = [];
   const newest = new Map<string, number>();
   let tried = 0;
+  // Where nobody has looked a newer one may be.
+  let complete = true;
+  const onGap = () => {
+    complete = false;
+  };
   for (const id of [BLUEFS_DEVICE.wal, BLUEFS_DEVICE.db]) {
     const device = devices[id];
     if (device === undefined) continue;
-    for (const sighting of sightings(device)) {
+    for (const sighting of sightings(device, onGap)) {
       const { fsid, sequence } = sighting;
       newest.set(fsid, Math.max(sequence, newest.get(fsid) ?? 0));
-      if (!sighting.first || ++tried > MAX_CANDIDATES) continue;
+      if (!sighting.first) continue;
+      if (++tried > MAX_CANDIDATES) {
+        onGap();
+        continue;
+      }
       const log = candidate(devices, id, sighting);
       if (log !== undefined) found.push(log);
     }
@@ -125,7 +136,7 @@ export function findBlueFsLogs(devices: BlueFsDevices): FoundLog[] {
     .sort((a, b) => b.sequence - a.sequence)
     .map(({ log, sequence }) => ({
       ...log,
-      searched: { newest: sequence >= newest.get(log.fsid)! },
+      searched: { newest: complete && sequence >= newest.get(log.fsid)! },
     }));
 }
 

@@ -56,10 +56,13 @@ function chooseLog(parts: Parts): FoundLog | undefined {
   const location = locationOf(parts);
   const wanted = (parts.main ?? parts.db)?.osdFsid;
   const logs = withDevices(location, findBlueFsLogs);
-  if (wanted === undefined || logs.length < 2) return logs[0];
+  if (wanted === undefined) return logs[0];
   const owners = logs.map((bluefs) => identityFromStore({ ...location, bluefs }).osdFsid);
   const own = owners.indexOf(wanted);
-  return logs[own >= 0 ? own : owners.indexOf(undefined)];
+  if (own >= 0) return logs[own];
+  // Whose it is nobody can tell: it may be of one that had the disk before.
+  const nobodys = logs[owners.indexOf(undefined)];
+  return nobodys && { ...nobodys, searched: { newest: false } };
 }
 
 /** Is it large enough that a search needs a word? Any small file may be given by mistake. */

@@ -68,15 +68,21 @@ class LabelSearch {
     }
   }
 
-  #look(at: number): void {
-    if (this.found.has(at) || this.#read(this.#text, at) < this.#text.length) return;
-    if (!isLabel(this.#text)) return;
-    const bytes = new Uint8Array(LABEL_BYTES);
-    const label = intactLabel(bytes.subarray(0, this.#read(bytes, at)));
-    if (label === undefined) return;
-    this.found.set(at, label);
+  #look(start: number): void {
     // Volumes of one disk lie side by side.
-    this.#look(at + label.deviceSize);
+    for (let at: number | undefined = start; at !== undefined && this.found.size < MAX_LABELS; ) {
+      const label = this.#labelAt(at);
+      if (label === undefined) return;
+      this.found.set(at, label);
+      at += label.deviceSize;
+    }
+  }
+
+  #labelAt(at: number): DeviceLabel | undefined {
+    if (this.found.has(at) || this.#read(this.#text, at) < this.#text.length) return undefined;
+    if (!isLabel(this.#text)) return undefined;
+    const bytes = new Uint8Array(LABEL_BYTES);
+    return intactLabel(bytes.subarray(0, this.#read(bytes, at)));
   }
 
   #read(target: Uint8Array, at: number): number {
