@@ -14,7 +14,16 @@ const bin = path.join(BENCH, '../bin/rbd-salvage.js');
 const place = fs.mkdtempSync(path.join(given.dest, 'kill-'));
 process.on('exit', () => fs.rmSync(place, { recursive: true, force: true }));
 const out = path.join(place, 'out.raw');
-const argv = (dest, ...more) => [bin, 'export', '2/plain', dest, '--catalog', catalog, '-q', ...more];
+const argv = (dest, ...more) => [
+  bin,
+  'export',
+  '2/plain',
+  dest,
+  '--catalog',
+  catalog,
+  '-q',
+  ...more,
+];
 
 /** Bytes that a process has read so far, by all its threads. */
 const bytesRead = (pid) =>
@@ -86,4 +95,8 @@ const text = [
   `${(percent / Math.max(1, kills)).toFixed(2)} % for each kill (starts, of ${(start / 2 ** 20).toFixed(1)} MiB each, not counted).`,
 ].join('\n');
 console.log(text);
-saveResults(given.name || `kill-${given.mib}`, { ...given, whole, start, read, kills, percent }, text);
+saveResults(
+  given.name || `kill-${given.mib}`,
+  { ...given, whole, start, read, kills, percent },
+  text,
+);

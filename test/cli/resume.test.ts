@@ -125,6 +125,24 @@ describe('an export that was cut short', () => {
     expect(await sha256OfFile(at('out'))).toBe(wanted);
   });
 
+  it('is begun anew where another run has begun it with another map', async () => {
+    await cutShort([[0, MIB]]);
+    const mine = readFileSync(at('out.map'), 'utf8');
+    const partial = statSync(at('out.partial'));
+    // What that run leaves when it is cut short at once: a file of the same name and size.
+    const { child, ended } = startSalvage(exporting('--map', at('other.map'), '--progress'));
+    child.stderr!.once('data', () => child.kill('SIGKILL'));
+    await ended;
+    if (!existsSync(at('out.partial'))) {
+      writeFileSync(at('out.partial'), Buffer.alloc(size));
+    }
+    expect(statSync(at('out.partial')).birthtimeMs).not.toBe(partial.birthtimeMs);
+    writeFileSync(at('out.map'), mine);
+    const { json } = await exported('--force');
+    expect(json.totals.bytes_kept).toBe(0);
+    expect(await sha256OfFile(at('out'))).toBe(wanted);
+  });
+
   it('is begun anew where its map cannot be read', async () => {
     await cutShort([[0, MIB]]);
     const text = readFileSync(at('out.map'), 'utf8');

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { detectOsds } from '../../src/store/detect.ts';
+import { detectOsds, sourcePathsOf } from '../../src/store/detect.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 
 const work = workDirectory();
@@ -129,4 +129,22 @@ it('the fixtures have no other files than those that identity is read from', () 
   expect(readdirSync(path.join(osds, '0'))).toEqual(
     expect.arrayContaining(['fsid', 'whoami', 'ceph_fsid']),
   );
+});
+
+describe('the paths that an OSD lies in', () => {
+  it('are its links, and what they lead to: a device behind one is no place to write to', () => {
+    const to = path.join(work.path, 'linked');
+    const disk = path.join(work.path, 'disk.img');
+    mkdirSync(to);
+    writeFileSync(disk, '');
+    symlinkSync(disk, path.join(to, 'block'));
+    const main = { path: path.join(to, 'block'), offset: 0 };
+    const paths = sourcePathsOf({
+      ...{ kind: 'bluestore', path: to, dataPath: main.path },
+      devices: { main },
+    });
+    expect(paths).toContain(to);
+    expect(paths).toContain(main.path);
+    expect(paths).toContain(disk);
+  });
 });
