@@ -13,10 +13,15 @@ function isNamed({ identity, location }: FoundOsd, word: string): boolean {
 }
 
 /** The one OSD that a word of an option names. @throws USAGE when there is none, or more than one */
-export function theNamed(osds: readonly FoundOsd[], option: string, word: string): FoundOsd {
+export function theNamed(
+  osds: readonly FoundOsd[],
+  option: string,
+  word: string,
+  kind = '',
+): FoundOsd {
   const found = osds.filter((osd) => isNamed(osd, word));
   if (found.length === 1) return found[0]!;
-  const why = found.length === 0 ? 'names no such OSD here' : 'names several OSDs';
+  const why = found.length === 0 ? `names no ${kind}OSD here` : 'names several OSDs';
   throw usageError(`${option}: ${word} ${why}`);
 }
 
@@ -49,6 +54,7 @@ function place(placed: FoundOsd[], part: Part, option: string): void {
     placed.filter(({ location }) => location.kind === 'filestore'),
     `--${part} ${option}`,
     word,
+    'FileStore ',
   );
   const at = path.resolve(option.slice(split + 1));
   if (part === 'omap') refuseForeign(option, at, osd);

@@ -127,7 +127,7 @@ describe.each([
   });
 
   it.each([
-    ['an OSD that is not here', 'osd.9=x', /names no such OSD/],
+    ['an OSD that is not here', 'osd.9=x', /names no OSD here/],
     ['no file', 'osd.0', /it must be OSD=FILE/],
     ['a file that is not there', 'osd.0=nowhere.map', /no such file/],
   ])('refuses %s', async (_, option, says) => {
