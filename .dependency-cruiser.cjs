@@ -2,6 +2,7 @@
  * The layers of src/, checked by `npm run layers`. Data flows one way:
  *
  *     cli -> export -> image -> catalog -> store -> rbd, ceph, kv, ec -> bytes, errors
+ *     wasm (inner loops in WebAssembly) <- catalog
  *     workers (thread entries and their pool) -> export, catalog, store
  *     io (the operating system) <- cli, workers, export, catalog, store
  *
@@ -71,6 +72,12 @@ module.exports = {
         'and pass its outcome in.',
     ),
     only(
+      'wasm',
+      ['bytes', 'errors', 'io'],
+      'A kernel is an inner loop over memory of its own. What its numbers mean belongs to the layer ' +
+        'that calls it; what it is compiled from (wasm/assembly) imports nothing else.',
+    ),
+    only(
       'store',
       ['kv', 'ceph', 'rbd', 'ec', 'bytes', 'errors', 'io'],
       'A backend gives objects, and knows neither which OSD is right nor which image they make. Take ' +
@@ -78,7 +85,7 @@ module.exports = {
     ),
     only(
       'catalog',
-      ['store', 'kv', 'ceph', 'rbd', 'ec', 'bytes', 'errors', 'io'],
+      ['store', 'wasm', 'kv', 'ceph', 'rbd', 'ec', 'bytes', 'errors', 'io'],
       'The catalog holds what was found, uninterpreted. What an image is belongs to src/image; threads ' +
         'come in as a TaskRunner.',
     ),

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { writeLevelDb } from './lib/leveldb.mjs';
 import { omapEntries, string, u32, u64 } from './lib/omap.mjs';
 import { options, tool, WORK } from './lib/tools.mjs';
+import { setXattr } from './lib/xattr.mjs';
 
 const POOL = 2;
 const CLONES = 1.03;
@@ -78,7 +79,10 @@ function finishOsd(directory, osd, tree, metadata) {
   for (const object of own) {
     const at = folder(current, tree.pgNum, object.hash);
     fs.mkdirSync(at, { recursive: true });
-    fs.writeFileSync(path.join(at, fileName(object)), '');
+    const file = fs.openSync(path.join(at, fileName(object)), 'w');
+    // Says that no attribute is in the database: FileStore sets it on every file that it makes.
+    setXattr(file, 'user.cephos.spill_out', Buffer.from('0\0'));
+    fs.closeSync(file);
   }
   writeLevelDb(path.join(current, 'omap'), omapEntries(own));
 }

@@ -15,6 +15,7 @@ export interface MetadataObject {
   /** attributes `_` (object_info_t) and `snapset`, where they could be read */
   objectInfo?: Uint8Array;
   snapSet?: Uint8Array;
+  /** of the object's bytes, and when they were last changed; 0 of PG metadata, which has none */
   size: number;
   mtimeMs: number;
   /** the object's bytes, of the kinds whose bytes are metadata */
@@ -102,11 +103,8 @@ function readData(entry: MetadataObject, object: OpenObject): Uint8Array | undef
   return bytes.subarray(0, object.read(bytes, 0));
 }
 
-function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
-  if (isPgMetadata(entry.ref)) {
-    const bits = store.pgBits(entry.ref.directory);
-    if (bits !== undefined) entry.pgBits = bits;
-  }
+/** Attributes and bytes, as far as they are wanted. */
+function fillFromObject(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
   const object = store.open(entry.ref);
   try {
     entry.size = object.size;
@@ -122,6 +120,15 @@ function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): vo
   } finally {
     object.close();
   }
+}
+
+function fill(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
+  if (isPgMetadata(entry.ref)) {
+    const bits = store.pgBits(entry.ref.directory);
+    if (bits !== undefined) entry.pgBits = bits;
+  }
+  // All of a PG's metadata is in omap: there are hundreds of them on an OSD, and their files are empty.
+  if (wants.attrs || wants.data) fillFromObject(entry, store, wants);
   if (!wants.omap) return;
   entry.omap = readOmap(entry, store);
   if (store.omapDamaged)

@@ -1,11 +1,15 @@
 import { DamageLog } from '../errors/damage-log.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import type { KnownUnit, scanShare as ScanShare } from '../store/scan-store.ts';
+import { ScanKernel } from '../wasm/scan-kernel.ts';
 import type { KnownUnits, ScanResult, ScanTask, SegmentMessage } from './scan-messages.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 
 /** Segments that may wait to be stored before a scanner pauses. */
 const MAX_PENDING = 4;
+
+/** This thread's, whose shares come one after the other: its memory is large and stays. */
+let kernel: ScanKernel | undefined;
 
 /** Known units by path. */
 function indexKnown(units: KnownUnits): Map<string, KnownUnit> {
@@ -27,12 +31,13 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
   const { location, share, port, pending } = task;
   const damage = new DamageLog();
   const counter = new Int32Array(pending);
+  kernel ??= new ScanKernel();
   const builder = new SegmentBuilder((segment, objects) => {
     while (Atomics.load(counter, 0) >= MAX_PENDING) Atomics.wait(counter, 0, MAX_PENDING, 1000);
     Atomics.add(counter, 0, 1);
     const message: SegmentMessage = { segment, objects };
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
-  });
+  }, kernel);
   const scanShare = await scannerFor(location);
   scanShare({
     ...{ location, share },

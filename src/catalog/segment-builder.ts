@@ -1,19 +1,17 @@
 import { cephCrc32c } from '../bytes/crc32c.ts';
-import { viewOf } from '../bytes/words.ts';
 import { isCanonicalField } from '../store/escaped-field.ts';
 import {
   isUnreadable,
+  type ListingSink,
   type ObjectId,
   type ObjectSink,
   type UnitStamp,
 } from '../store/object-store.ts';
-import { packColumn } from './columns.ts';
+import { ScanKernel } from '../wasm/scan-kernel.ts';
 import { pack } from './packing.ts';
-import { PrefixTable } from './prefix-table.ts';
-import { RowChunks } from './row-chunks.ts';
 import type { GroupEntry, NamedEntry, SegmentHead, UnitEntry } from './segment.ts';
 
-/** Rows of one segment: 20 bytes each while it grows, and as much again while it is packed. */
+/** Rows of one segment: 20 bytes each while it grows, and about half as much again while it is packed. */
 export const SEGMENT_ROWS = 1 << 17;
 const NAMED_LIMIT = 1 << 16;
 /** length and checksum of the head */
@@ -32,8 +30,9 @@ interface Counters {
  */
 export class SegmentBuilder implements ObjectSink {
   readonly #flush: (segment: Uint8Array, objects: number) => void;
-  readonly #rows = new RowChunks();
-  #tables = new Map<string, { table: PrefixTable; ids: number[] }>();
+  readonly #kernel: ScanKernel;
+  readonly listings: ListingSink;
+  readonly #tails = new Map<string, number>();
   #groups: { prefix: Buffer; tail: Buffer }[] = [];
   #units: UnitEntry[] = [];
   #kept: Buffer[] = [];
@@ -43,17 +42,31 @@ export class SegmentBuilder implements ObjectSink {
   /** the counters when the current unit began */
   #before: Counters = { objects: 0, others: 0 };
 
-  // The scanner's buffer is the same for all names.
-  #buffer: Uint8Array = new Uint8Array(0);
-  #view = viewOf(this.#buffer);
+  /** Memo of the last tail: it is the same for a whole collection. */
+  #tail: { bytes: Buffer; number: number } | undefined;
 
-  // Memo of the last tail: it is the same for a whole collection.
-  #tail: Buffer = Buffer.alloc(0);
-  #current: { table: PrefixTable; ids: number[] } | undefined;
-
-  /** @param flush takes each finished segment's payload, and the number of objects in it */
-  constructor(flush: (segment: Uint8Array, objects: number) => void) {
+  /**
+   * @param flush takes each finished segment's payload, and the number of objects in it
+   * @param kernel this builder's alone from now on
+   */
+  constructor(
+    flush: (segment: Uint8Array, objects: number) => void,
+    kernel: ScanKernel = new ScanKernel(),
+  ) {
     this.#flush = flush;
+    this.#kernel = kernel;
+    kernel.clear();
+    this.listings = {
+      listing: () => this.#kernel.listing(),
+      take: (n, plain) => this.#take(n, plain),
+    };
+  }
+
+  #take(n: number, plain: boolean): Uint32Array {
+    const before = this.#kernel.rows;
+    const left = this.#kernel.take(n, this.#units.length - 1, plain);
+    this.#counters.objects += this.#kernel.rows - before;
+    return left;
   }
 
   beginUnit(path: Uint8Array): void {
@@ -70,7 +83,7 @@ export class SegmentBuilder implements ObjectSink {
     unit[5] = this.#counters.others - this.#before.others;
     unit[6] = subdirectories;
     if (isUnreadable({ mtimeNs })) this.#unreadable.push(this.#units.length - 1);
-    if (this.#rows.length >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
+    if (this.#kernel.rows >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
   }
 
   keptUnit(path: Uint8Array): void {
@@ -108,47 +121,49 @@ export class SegmentBuilder implements ObjectSink {
     tailEnd: number,
   ): boolean {
     if (objectNo > MAX_OBJECT_NO || snap > MAX_SNAP) return false;
-    const { table, ids } = this.#tableFor(b, tailStart, tailEnd);
-    if (b !== this.#buffer) {
-      this.#buffer = b;
-      this.#view = viewOf(b);
-    }
-    let local = table.find(this.#view, prefixStart, prefixEnd);
-    if (local < 0) {
+    const kernel = this.#kernel;
+    const tail = this.#tailNumber(b, tailStart, tailEnd);
+    const length = prefixEnd - prefixStart;
+    if (!kernel.holds(length, tail)) return false;
+    const at = kernel.place(b, prefixStart, prefixEnd);
+    let group = kernel.findPrefix(at, length, tail);
+    if (group < 0) {
       // An unescaped underscore would be the locator key's; an escape that no Ceph writes could not
       // be undone. Neither is the canonical form.
       if (!isCanonicalField(b.subarray(prefixStart, prefixEnd))) return false;
-      local = table.add(this.#view, prefixStart, prefixEnd);
-      ids.push(this.#groups.push({ prefix: table.prefixes[local]!, tail: this.#tail }) - 1);
+      const prefix = Buffer.from(b.subarray(prefixStart, prefixEnd));
+      group = this.#groups.push({ prefix, tail: this.#tail!.bytes }) - 1;
+      kernel.addPrefix(at, length, tail, group);
     }
-    this.#rows.push(ids[local]!, objectNo, snap, hash, this.#units.length - 1);
+    kernel.push(group, objectNo, snap + 2, hash, this.#units.length - 1);
     this.#counters.objects++;
     return true;
   }
 
-  #tableFor(b: Uint8Array, start: number, end: number) {
-    const tail = this.#tail;
-    let same = this.#current !== undefined && tail.length === end - start;
-    for (let i = 0; same && i < tail.length; i++) same = tail[i] === b[start + i];
-    if (same) return this.#current!;
-    this.#tail = Buffer.from(b.subarray(start, end));
-    const key = this.#tail.toString('latin1');
-    let entry = this.#tables.get(key);
-    if (entry === undefined) {
-      entry = { table: new PrefixTable(), ids: [] };
-      this.#tables.set(key, entry);
+  #tailNumber(b: Uint8Array, start: number, end: number): number {
+    const last = this.#tail;
+    let same = last !== undefined && last.bytes.length === end - start;
+    for (let i = 0; same && i < end - start; i++) same = last!.bytes[i] === b[start + i];
+    if (same) return last!.number;
+    const bytes = Buffer.from(b.subarray(start, end));
+    const key = bytes.toString('latin1');
+    let number = this.#tails.get(key);
+    if (number === undefined) {
+      number = this.#tails.size;
+      this.#tails.set(key, number);
+      this.#kernel.addTail(bytes, number);
     }
-    this.#current = entry;
-    return entry;
+    this.#tail = { bytes, number };
+    return number;
   }
 
   /** Hands out what has been gathered as a segment, if there is anything. */
   finish(): void {
     if (this.#units.length === 0 && this.#kept.length === 0) return;
     this.#flush(this.#pack(), this.#counters.objects);
-    this.#rows.clear();
-    this.#tables = new Map();
-    this.#current = undefined;
+    this.#kernel.clear();
+    this.#tails.clear();
+    this.#tail = undefined;
     this.#groups = [];
     this.#units = [];
     this.#kept = [];
@@ -191,16 +206,11 @@ export class SegmentBuilder implements ObjectSink {
   #packGroups(
     place: (bytes: Uint8Array) => { at: number; length: number; crc: number },
   ): GroupEntry[] {
-    const rows = this.#rows;
-    const { starts, objectNo, snap, hash, unit } = rows.sorted(this.#groups.length);
-    const columns = [objectNo, snap, hash, unit];
-    return this.#groups.map(({ prefix, tail }, g) => {
-      const from = starts[g]!;
-      const to = starts[g + 1]!;
-      const packed = columns.map((column) => packColumn(column, from, to));
-      const { at, length, crc } = place(Buffer.concat(packed.map((column) => column.bytes)));
-      const heads = packed.flatMap(({ head }) => [head.base, head.width]);
-      return [prefix, tail, to - from, at, length, crc, ...heads] as unknown as GroupEntry;
+    const { bytes, groups } = this.#kernel.pack(this.#groups.length);
+    return groups.map(({ rows, at: from, length, columns }, g) => {
+      const { prefix, tail } = this.#groups[g]!;
+      const { at, crc } = place(bytes.subarray(from, from + length));
+      return [prefix, tail, rows, at, length, crc, ...columns] as unknown as GroupEntry;
     });
   }
 }

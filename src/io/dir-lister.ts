@@ -32,25 +32,38 @@ const RECLEN = 16;
 const TYPE = 18;
 const NAME = 19;
 
+/** Hands a record of what getdents64 gave to `onEntry`. @returns where the next one begins */
+export function readRecord(buffer: Uint8Array, at: number, onEntry: OnEntry): number {
+  const next = at + (buffer[at + RECLEN]! | (buffer[at + RECLEN + 1]! << 8));
+  // Records are padded to 8 bytes after the name's NUL, with bytes of no meaning.
+  let end = Math.max(at + NAME, next - 8);
+  while (buffer[end] !== 0) end++;
+  const start = at + NAME;
+  const dots =
+    buffer[start] === 0x2e &&
+    (end - start === 1 || (end - start === 2 && buffer[start + 1] === 0x2e));
+  if (!dots) onEntry(buffer, start, end, buffer[at + TYPE]!);
+  return next;
+}
+
+/** The same for a name with a NUL behind it, whose type is not known. */
+export function readName(buffer: Uint8Array, at: number, onEntry: OnEntry): void {
+  onEntry(buffer, at, buffer.indexOf(0, at), DT_UNKNOWN);
+}
+
+/** Fills a buffer with records. @returns their bytes, 0 at the directory's end */
+function nextRecords(fd: number, buffer: Uint8Array, directory: Uint8Array): number {
+  const n = inSource(0, () => native!.getdents64(fd, buffer));
+  if (n < 0) throw nativeSourceError(n, 'cannot list', directory);
+  return n;
+}
+
 function listNative(fd: number, directory: Uint8Array, onEntry: OnEntry): void {
   shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const buffer = shared;
-  for (;;) {
-    const n = inSource(0, () => native!.getdents64(fd, buffer));
-    if (n < 0) throw nativeSourceError(n, 'cannot list', directory);
-    if (n === 0) return;
-    for (let at = 0; at < n; ) {
-      const next = at + (buffer[at + RECLEN]! | (buffer[at + RECLEN + 1]! << 8));
-      // Records are padded to 8 bytes after the name's NUL, with bytes of no meaning.
-      let end = Math.max(at + NAME, next - 8);
-      while (buffer[end] !== 0) end++;
-      const start = at + NAME;
-      const dots =
-        buffer[start] === 0x2e &&
-        (end - start === 1 || (end - start === 2 && buffer[start + 1] === 0x2e));
-      if (!dots) onEntry(buffer, start, end, buffer[at + TYPE]!);
-      at = next;
-    }
+  for (let n = nextRecords(fd, buffer, directory); n > 0; ) {
+    for (let at = 0; at < n; ) at = readRecord(buffer, at, onEntry);
+    n = nextRecords(fd, buffer, directory);
   }
 }
 
@@ -76,17 +89,63 @@ function listPlain(directory: Uint8Array, onEntry: OnEntry): void {
   }
 }
 
+/** Takes a listing piece by piece, without a call for each name. */
+export interface WholeListing {
+  /** where the next piece is put: at least 64 KiB */
+  target(): Buffer;
+  /**
+   * A piece of `n` bytes is there.
+   * @param plain names with a NUL behind each, types not known; else records as getdents64 gives them
+   */
+  taken(n: number, plain: boolean): void;
+}
+
+/** A name has 255 bytes at the most. */
+const NAME_ROOM = 256;
+
+/** Node gives names as strings only: joined, so that they become bytes in one go. */
+function wholePlain(directory: Uint8Array, listing: WholeListing): void {
+  const names = readdirSync(asPath(directory), 'latin1');
+  const atOnce = Math.floor(listing.target().length / NAME_ROOM);
+  for (let i = 0; i < names.length; i += atOnce) {
+    const text = `${names.slice(i, i + atOnce).join('\0')}\0`;
+    listing.taken(listing.target().write(text, 'latin1'), true);
+  }
+}
+
+function wholeNative(fd: number, directory: Uint8Array, listing: WholeListing): void {
+  for (;;) {
+    const n = nextRecords(fd, listing.target(), directory);
+    if (n === 0) return;
+    listing.taken(n, false);
+  }
+}
+
 /**
  * Lists a directory, unsorted, without `.` and `..`.
  * @returns the directory's stamp, taken before the listing
  * @throws SOURCE_IO
  */
 export function listDirectory(directory: Uint8Array, onEntry: OnEntry): DirectoryStamp {
+  return withDirectory(directory, (fd) => {
+    if (native === undefined) listPlain(directory, onEntry);
+    else listNative(fd, directory, onEntry);
+  });
+}
+
+/** `listDirectory` for those who can do with whole pieces; `.` and `..` are among native records. */
+export function listWhole(directory: Uint8Array, listing: WholeListing): DirectoryStamp {
+  return withDirectory(directory, (fd) => {
+    if (native === undefined) wholePlain(directory, listing);
+    else wholeNative(fd, directory, listing);
+  });
+}
+
+function withDirectory(directory: Uint8Array, list: (fd: number) => void): DirectoryStamp {
   const fd = openForReading(directory, constants.O_DIRECTORY);
   try {
     const { ino, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
-    if (native === undefined) listPlain(directory, onEntry);
-    else listNative(fd, directory, onEntry);
+    list(fd);
     return { ino, mtimeNs, ctimeNs };
   } catch (error) {
     // What the callback throws is not the directory's fault.

@@ -145,6 +145,8 @@ export interface ObjectStoreReader {
  * One implementation packs rows for the catalog; tests collect them.
  */
 export interface ObjectSink {
+  /** what takes listings whole, where it can: `dataObject` for all names at once */
+  readonly listings?: ListingSink;
   /**
    * Starts a unit of scanning (FileStore: a directory); what follows lies in it.
    * @param path below the store's data path, collection first
@@ -179,6 +181,18 @@ export interface ObjectSink {
   endUnit(stamp: UnitStamp, subdirectories: readonly string[]): void;
   /** A unit that an earlier scan knows and that has not changed since. */
   keptUnit(path: Uint8Array): void;
+}
+
+/** Takes what it can of a FileStore directory's listing, and leaves the rest to be handed in. */
+export interface ListingSink {
+  /** where a lister puts the next piece */
+  listing(): Buffer;
+  /**
+   * Takes data objects out of the first `n` bytes of it: files, by their type, and in canonical form.
+   * @param plain names with a NUL behind each; else records as getdents64 gives them
+   * @returns where in the listing the records begin that are left
+   */
+  take(n: number, plain: boolean): Uint32Array;
 }
 
 /**

@@ -15,6 +15,7 @@ import { native } from '../../src/io/native.ts';
 import type { KnownUnit } from '../../src/store/filestore/filestore-scan.ts';
 import type { ObjectSink, OsdLocation } from '../../src/store/object-store.ts';
 import { scanShare, scanShares } from '../../src/store/scan-store.ts';
+import { ScanKernel } from '../../src/wasm/scan-kernel.ts';
 import { workDirectory } from '../helpers/fixtures.ts';
 import { BIN } from '../helpers/program.ts';
 
@@ -69,6 +70,8 @@ let large = '';
 beforeAll(() => {
   small = makeOsd('small', FILES);
   large = makeOsd('large', 2 * FILES);
+  // Compiled once for each thread, whatever it scans.
+  new ScanKernel();
   // Calls of libc count too.
   for (const [name, value] of Object.entries(native ?? {})) {
     const call = (...args: unknown[]) => {

@@ -17,6 +17,7 @@ import { UNPACKED, unpackedName } from './fixtures.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BUILT = path.join(ROOT, 'dist/workers/worker.js');
+const KERNEL = path.join(ROOT, 'dist/wasm/scan-kernel.wasm');
 
 function newestSource(): number {
   let newest = 0;
@@ -28,7 +29,19 @@ function newestSource(): number {
 
 /** Worker threads and the command line run built code. */
 function build(): void {
-  if (existsSync(BUILT) && statSync(BUILT).mtimeMs > newestSource()) return;
+  const newest = newestSource();
+  const isBuilt = (file: string) => existsSync(file) && statSync(file).mtimeMs > newest;
+  if (!isBuilt(KERNEL)) compileKernel();
+  if (!isBuilt(BUILT)) compileSources();
+}
+
+function compileKernel(): void {
+  const script = path.join(ROOT, '.ci/wasm.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the scan kernel does not compile:\n${stderr}`);
+}
+
+function compileSources(): void {
   const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
   const { status, stdout } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
     cwd: ROOT,

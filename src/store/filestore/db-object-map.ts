@@ -84,6 +84,8 @@ export class DbObjectMap {
   readonly #path: string;
   readonly #report: DamageReporter;
   #byValue: Map<string, OmapHeader> | undefined;
+  /** of the object that was asked for last: attributes and omap of one are asked for in turn */
+  #last: { key: string; header: OmapHeader | undefined } | undefined;
 
   /** @param path the database's, for messages */
   constructor(kv: KvStore, path: string, report: DamageReporter) {
@@ -94,10 +96,14 @@ export class DbObjectMap {
 
   /** The header of an object's omap, undefined when it has none. */
   header(id: ObjectId): OmapHeader | undefined {
-    const value = this.#kv.get(rawKey(OBJECTS, objectKey(id)));
-    const direct = value === undefined ? undefined : this.#decode(value, objectKey(id));
+    const key = objectKey(id);
+    if (this.#last?.key === key) return this.#last.header;
+    const value = this.#kv.get(rawKey(OBJECTS, key));
+    const direct = value === undefined ? undefined : this.#decode(value, key);
     // Early Firefly spelled some keys otherwise; the value always holds the object itself.
-    return direct ?? this.#headersByValue().get(objectKey(id));
+    const header = direct ?? this.#headersByValue().get(key);
+    this.#last = { key, header };
+    return header;
   }
 
   /** Headers whose key is not spelled as `objectKey` does, by how it would be. */

@@ -3,15 +3,25 @@ import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { errorText, isSourceFault, SalvageError } from '../../errors/salvage-error.ts';
 import {
+  type DirectoryStamp,
   DT_DIR,
   DT_LNK,
   DT_REG,
   DT_UNKNOWN,
   directoryStamp,
   listDirectory,
+  listWhole,
+  readName,
+  readRecord,
 } from '../../io/dir-lister.ts';
 import { FileSource } from '../../io/file-source.ts';
-import { type ObjectId, type ObjectSink, UNREADABLE, type UnitStamp } from '../object-store.ts';
+import {
+  type ListingSink,
+  type ObjectId,
+  type ObjectSink,
+  UNREADABLE,
+  type UnitStamp,
+} from '../object-store.ts';
 import { isRelevant } from '../relevant-objects.ts';
 import { DataObjectNameParser } from './fast-filename.ts';
 import { fullName, isShortened } from './long-filename.ts';
@@ -108,7 +118,7 @@ export class CollectionScanner {
     this.#subdirectories = [];
     sink.beginUnit(unit);
     try {
-      const stamp = listDirectory(absolute, this.#onEntry);
+      const stamp = this.#list(absolute);
       sink.endUnit(stamp, this.#subdirectories);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
@@ -125,6 +135,26 @@ export class CollectionScanner {
       return;
     }
     for (const name of below) this.#walk(`${relative}/${name}`, depth + 1);
+  }
+
+  #list(absolute: Buffer): DirectoryStamp {
+    const { listings } = this.#options.sink;
+    if (listings === undefined) return listDirectory(absolute, this.#onEntry);
+    return listWhole(absolute, {
+      target: () => listings.listing(),
+      taken: (n, plain) => this.#onPiece(listings, n, plain),
+    });
+  }
+
+  #onPiece(listings: ListingSink, n: number, plain: boolean): void {
+    const left = listings.take(n, plain);
+    if (left.length === 0) return;
+    // What is done with one record may move the memory that all of this lies in.
+    const records = left.slice();
+    for (const at of records) {
+      if (plain) readName(listings.listing(), at, this.#onEntry);
+      else readRecord(listings.listing(), at, this.#onEntry);
+    }
   }
 
   #isUnchanged(absolute: Buffer, known: KnownUnit): boolean {

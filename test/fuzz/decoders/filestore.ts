@@ -23,7 +23,11 @@ import { formatFileName, parseFileName } from '../../../src/store/filestore/obje
 import { readChained } from '../../../src/store/filestore/xattr-chain.ts';
 import { parseLooseName, spelledFileName } from '../../../src/store/loose/loose-names.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
+import { ScanKernel } from '../../../src/wasm/scan-kernel.ts';
+import { directoryRecords } from '../../helpers/directory-records.ts';
 import { type Decoders, omapEntries, sourceOf } from '../decoder.ts';
+
+const kernel = new ScanKernel();
 
 /** What no directory can hold. */
 const NO_FILE_NAME = /[\0/]/;
@@ -40,6 +44,29 @@ function sameFileName(bytes: Uint8Array): string | undefined {
   if (full.pool === undefined || full.key.length > 0) return 'is not canonical';
   const again = formatFileName({ ...full, pool: full.pool });
   return again.equals(bytes) ? undefined : 'is written otherwise';
+}
+
+/** A kernel that knows the name's prefix and tail, and the number of rows that it makes of the name. */
+function rowsByKernel(name: Uint8Array, { prefixEnd, tailStart }: DataObjectNameParser): number {
+  kernel.clear();
+  kernel.addTail(name.subarray(tailStart), 0);
+  kernel.addPrefix(kernel.place(name, 0, prefixEnd), prefixEnd, 0, 0);
+  const records = directoryRecords([{ name }]);
+  kernel.listing().set(records);
+  return 1 - kernel.take(records.length, 0, false).length;
+}
+
+/** What the scan kernel takes out of a listing must be what the parser makes of it. */
+function sameRow(bytes: Uint8Array): string | undefined {
+  if (NO_FILE_NAME.test(Buffer.from(bytes).toString('latin1')) || bytes.length > 255)
+    return undefined;
+  const fast = new DataObjectNameParser();
+  if (!fast.parse(bytes, 0, bytes.length) || rowsByKernel(bytes, fast) === 0) return undefined;
+  const { columns } = kernel.pack(1).groups[0]!;
+  const [objectNo, , snap, , hash] = columns;
+  return objectNo === fast.objectNo && snap === fast.snap + 2 && hash === fast.hash
+    ? undefined
+    : 'has another number, snap or hash in the scan kernel';
 }
 
 const BLOCK = 4096;
@@ -117,7 +144,7 @@ export const FILESTORE: Decoders = {
       new DataObjectNameParser().parse(bytes, 0, bytes.length);
       return [isShortened(bytes, 0, bytes.length), parseFileName(bytes)];
     },
-    law: sameFileName,
+    law: (bytes) => sameFileName(bytes) ?? sameRow(bytes),
   },
   'loose-name': {
     run: (bytes) => {
