@@ -32,10 +32,10 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
   const damage = new DamageLog();
   const counter = new Int32Array(pending);
   kernel ??= new ScanKernel();
-  const builder = new SegmentBuilder((segment, objects) => {
+  const builder = new SegmentBuilder((segment, objects, directories) => {
     while (Atomics.load(counter, 0) >= MAX_PENDING) Atomics.wait(counter, 0, MAX_PENDING, 1000);
     Atomics.add(counter, 0, 1);
-    const message: SegmentMessage = { segment, objects };
+    const message: SegmentMessage = { segment, objects, directories };
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
   }, kernel);
   const scanShare = await scannerFor(location);

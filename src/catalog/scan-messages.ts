@@ -24,8 +24,16 @@ export interface KnownUnits {
   subdirectories: (readonly string[])[];
 }
 
-/** A finished segment's payload; undefined: the task has posted its last. */
-export type SegmentMessage = { segment: Uint8Array; objects: number } | undefined;
+/** A finished segment; undefined: the task has posted its last. */
+export type SegmentMessage = FinishedSegment | undefined;
+
+export interface FinishedSegment {
+  /** its payload */
+  segment: Uint8Array;
+  objects: number;
+  /** the directory of each of its named objects, packed: to look them up takes all of its units */
+  directories: Uint8Array;
+}
 
 export interface ScanResult {
   damage: Damage[];

@@ -10,7 +10,7 @@ import { isUnreadable, type ObjectRef, type OsdLocation } from '../store/object-
 import { type ScanShare, scanShares, shareCovers } from '../store/scan-shares.ts';
 import { type Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
 import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
-import { pack } from './packing.ts';
+import { pack, unpack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
 import type {
   KnownUnits,
@@ -159,7 +159,7 @@ export class CatalogScan {
       port1.on('message', (message: SegmentMessage) => {
         if (message === undefined) return resolve();
         try {
-          run.add(this.#storeSegment(key, message.segment));
+          run.add(this.#storeSegment(key, message.segment), message.directories);
         } catch (error) {
           return reject(error);
         }
@@ -222,6 +222,8 @@ async function tolerantly(work: () => Promise<void>): Promise<string | undefined
 class OsdScan {
   readonly #earlier: Segment[] = [];
   readonly #fresh: Segment[] = [];
+  /** the directories of their named objects, packed */
+  readonly #directories: Uint8Array[] = [];
   /** segments of earlier scans that are damaged: their directories are listed again */
   readonly #lost: number[];
 
@@ -241,8 +243,9 @@ class OsdScan {
     }
   }
 
-  add(segment: Segment): void {
+  add(segment: Segment, directories: Uint8Array): void {
     this.#fresh.push(segment);
+    this.#directories.push(directories);
   }
 
   /**
@@ -310,13 +313,18 @@ class OsdScan {
   /** Every named object of live units, where it lies. */
   namedRefs(): ObjectRef[] {
     this.deadUnits(true);
-    return [...this.#earlier, ...this.#fresh].flatMap((segment) =>
+    const earlier = this.#earlier.flatMap((segment) =>
       segment.named().map(({ id, fileName, unit }) => ({
-        id,
-        fileName,
-        directory: segment.units[unit]![0],
+        ...{ id, fileName, directory: segment.units[unit]![0] },
       })),
     );
+    const fresh = this.#fresh.flatMap((segment, i) => {
+      const directories = unpack<Uint8Array[]>(this.#directories[i]!, 'directories');
+      return segment.named().map(({ id, fileName }, j) => ({
+        ...{ id, fileName, directory: directories[j]! },
+      }));
+    });
+    return [...earlier, ...fresh];
   }
 
   /** What is in the live units. */

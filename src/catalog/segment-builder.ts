@@ -24,12 +24,15 @@ interface Counters {
   others: number;
 }
 
+/** Takes a segment's payload, the number of objects in it, and `FinishedSegment`'s directories. */
+export type Flush = (segment: Uint8Array, objects: number, directories: Uint8Array) => void;
+
 /**
  * Packs what a scan finds into segments of the catalog: rows of data objects grouped by image and
  * kept as columns, everything else as entries. A unit never spans two segments.
  */
 export class SegmentBuilder implements ObjectSink {
-  readonly #flush: (segment: Uint8Array, objects: number) => void;
+  readonly #flush: Flush;
   readonly #kernel: ScanKernel;
   readonly listings: ListingSink;
   readonly #tails = new Map<string, number>();
@@ -46,13 +49,10 @@ export class SegmentBuilder implements ObjectSink {
   #tail: { bytes: Buffer; number: number } | undefined;
 
   /**
-   * @param flush takes each finished segment's payload, and the number of objects in it
+   * @param flush takes each finished segment
    * @param kernel this builder's alone from now on
    */
-  constructor(
-    flush: (segment: Uint8Array, objects: number) => void,
-    kernel: ScanKernel = new ScanKernel(),
-  ) {
+  constructor(flush: Flush, kernel: ScanKernel = new ScanKernel()) {
     this.#flush = flush;
     this.#kernel = kernel;
     kernel.clear();
@@ -160,7 +160,8 @@ export class SegmentBuilder implements ObjectSink {
   /** Hands out what has been gathered as a segment, if there is anything. */
   finish(): void {
     if (this.#units.length === 0 && this.#kept.length === 0) return;
-    this.#flush(this.#pack(), this.#counters.objects);
+    const directories = pack(this.#named.map((entry) => this.#units[entry[8]]![0]));
+    this.#flush(this.#pack(), this.#counters.objects, directories);
     this.#kernel.clear();
     this.#tails.clear();
     this.#tail = undefined;

@@ -13,6 +13,7 @@ import {
   listWhole,
   readName,
   readRecord,
+  type WholeListing,
 } from '../../io/dir-lister.ts';
 import { FileSource } from '../../io/file-source.ts';
 import {
@@ -89,6 +90,7 @@ export class CollectionScanner {
   readonly #options: ScanOptions;
   readonly #parser = new DataObjectNameParser();
   readonly #root: Buffer;
+  readonly #whole: WholeListing | undefined;
   #context: CollectionContext = { pool: META_POOL, shard: NO_SHARD };
   #directory: Buffer = Buffer.alloc(0);
   #subdirectories: string[] = [];
@@ -96,6 +98,8 @@ export class CollectionScanner {
   constructor(options: ScanOptions) {
     this.#options = options;
     this.#root = Buffer.from(`${options.dataPath}/`);
+    const { listings } = options.sink;
+    this.#whole = listings && this.#throughSink(listings);
   }
 
   scan(collection: string): void {
@@ -138,23 +142,26 @@ export class CollectionScanner {
   }
 
   #list(absolute: Buffer): DirectoryStamp {
-    const { listings } = this.#options.sink;
-    if (listings === undefined) return listDirectory(absolute, this.#onEntry);
-    return listWhole(absolute, {
-      target: () => listings.listing(),
-      taken: (n, plain) => this.#onPiece(listings, n, plain),
-    });
+    const whole = this.#whole;
+    return whole === undefined
+      ? listDirectory(absolute, this.#onEntry)
+      : listWhole(absolute, whole);
   }
 
-  #onPiece(listings: ListingSink, n: number, plain: boolean): void {
-    const left = listings.take(n, plain);
-    if (left.length === 0) return;
-    // What is done with one record may move the memory that all of this lies in.
-    const records = left.slice();
-    for (const at of records) {
-      if (plain) readName(listings.listing(), at, this.#onEntry);
-      else readRecord(listings.listing(), at, this.#onEntry);
-    }
+  /** A listing that the sink takes what it can of; what it leaves is looked at name by name. */
+  #throughSink(listings: ListingSink): WholeListing {
+    return {
+      target: () => listings.listing(),
+      taken: (n, plain) => {
+        const left = listings.take(n, plain);
+        if (left.length === 0) return;
+        // What is done with one record may move the memory that all of this lies in.
+        for (const at of left.slice()) {
+          if (plain) readName(listings.listing(), at, this.#onEntry);
+          else readRecord(listings.listing(), at, this.#onEntry);
+        }
+      },
+    };
   }
 
   #isUnchanged(absolute: Buffer, known: KnownUnit): boolean {
