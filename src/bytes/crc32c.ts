@@ -22,9 +22,10 @@ function ownFolder() {
 }
 
 /**
- * This thread's buffer for reading, the same at each call. Checksums of what lies in it cost least,
- * and it begins at a page: the kernel copies into it about a fifth faster than into one that begins
- * 16 bytes past a page, where Node's own large buffers lie.
+ * This thread's buffer for reading, the same at each call: whoever opens or reads an object may
+ * overwrite what another has left in it. Checksums of what lies in it cost least, and it begins at a
+ * page: the kernel copies into it about a fifth faster than into one that begins 16 bytes past a
+ * page, where Node's own large buffers lie.
  */
 export const readBuffer = (): Buffer => ownFolder().buffer;
 
