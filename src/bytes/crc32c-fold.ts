@@ -86,7 +86,7 @@ type Fold = (source: number, history: number, target: number, length: number) =>
 /** crc32c as Ceph counts it: seed given, no inversion. */
 type Crc = (seed: number, bytes: Uint8Array) => number;
 
-/** Folding costs some 2 us whatever the length: as much as the plain way takes for half of this. */
+/** Folding costs some 2 us whatever the length, so it saves nothing below half of this. */
 export const MIN_FOLDED = 32768;
 
 /** Folds what lies in a memory of its own, and what is elsewhere by copying it there first. */

@@ -83,13 +83,21 @@ export interface WasmMemory {
 
 export const WASM_PAGE = 65536;
 
-/** What a module exports; undefined where the processor or the runtime lacks what it uses. */
+/**
+ * What a module exports; undefined where the processor or the runtime lacks what it uses, or address
+ * space is limited: a memory wants gigabytes of that, however small it is.
+ */
 export function instantiate<Exports>(
   bytes: Uint8Array,
 ): (Exports & { memory: WasmMemory }) | undefined {
   // Node has WebAssembly, but its types for it come with the DOM's only.
   const { WebAssembly } = globalThis as unknown as { WebAssembly?: WebAssemblyNamespace };
   if (WebAssembly?.validate(bytes) !== true) return undefined;
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
-  return exports as Exports & { memory: WasmMemory };
+  try {
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    return exports as Exports & { memory: WasmMemory };
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
