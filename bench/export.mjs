@@ -11,6 +11,10 @@ import { makeImages } from './make-images.mjs';
 const DEFAULTS = {
   mib: 512,
   osds: 3,
+  /** size of the images other than `plain`, as a share of it; 1: starting matters as little */
+  others: 0.1,
+  /** those that are made: without `plain` there is room in memory for the others at their full size */
+  images: 'plain,striped,base,child,snaps,empty',
   rounds: 5,
   /** where images are written: memory, so that only the sources and the copying count */
   dest: '/dev/shm',
@@ -23,7 +27,8 @@ const DEFAULTS = {
 };
 
 const given = options(DEFAULTS);
-const tree = await makeImages({ mib: given.mib, osds: given.osds });
+const { mib, osds, others, images } = given;
+const tree = await makeImages({ mib, osds, others, images });
 const catalog = path.join(WORK, 'export.catalog');
 const place = fs.mkdtempSync(path.join(given.dest, 'rbd-salvage-bench-'));
 process.on('exit', () => fs.rmSync(place, { recursive: true, force: true }));
@@ -47,6 +52,7 @@ const sparse = given.cold
 
 /** What is run in each round, in this order. `of`: the baseline of its ratio. */
 const WORKLOADS = [
+  { name: 'start', image: 'empty', jobs: 1 },
   { name: 'copy-c', image: 'plain', argv: copied('plain') },
   { name: 'none-1', of: 'copy-c', image: 'plain', verify: 'none', jobs: 1 },
   { name: 'digest-1', of: 'copy-c', also: 'none-1', image: 'plain', jobs: 1 },
@@ -64,6 +70,7 @@ const WORKLOADS = [
   ...['striped', 'child', 'snaps@s1'].flatMap((image) => [
     { name: `copy-c ${image}`, image, argv: copied(image) },
     { name: image, of: `copy-c ${image}`, image, jobs: 1 },
+    { name: `${image}-none`, of: `copy-c ${image}`, image, verify: 'none', jobs: 1 },
     given.against && {
       name: `${image}-against`,
       of: `copy-c ${image}`,
@@ -72,7 +79,9 @@ const WORKLOADS = [
       root: given.against,
     },
   ]),
-].filter((w) => w && (given.only === '' || given.only.split(',').includes(w.name)));
+]
+  .filter((w) => w && (given.only === '' || given.only.split(',').includes(w.name)))
+  .filter(({ image = 'plain' }) => images.split(',').includes(image.replace(/@.*/, '')));
 for (const workload of WORKLOADS) workload.argv ??= exported(workload.image, workload);
 
 function dropCaches() {
@@ -104,6 +113,7 @@ async function measureRounds() {
 
 /** The copier in C and the program must write the same bytes. */
 async function compare() {
+  if (!images.split(',').includes('plain')) return;
   await measure(exported('plain', { dest: finished }));
   await measure(copied('plain'));
   execFileSync('cmp', ['-n', String(fs.statSync(out).size), finished, out]);
@@ -119,6 +129,16 @@ function ratios(own, base, of = (run) => run.wall) {
   return `${fixed(min)} / **${fixed(median)}** / ${fixed(max)}`;
 }
 
+/** Wall and CPU of a run without those of an export that has nothing to read. */
+const lessStart = (runs) => (run, i) => {
+  const start = runs.start?.[i] ?? { wall: 0, user: 0, sys: 0 };
+  return {
+    wall: run.wall - start.wall,
+    user: run.user - start.user,
+    sys: run.sys - start.sys,
+  };
+};
+
 function table(runs, calls) {
   const median = (own, of) => spread(own.map(of)).median;
   const rows = WORKLOADS.map(({ name, of, also }) => {
@@ -128,6 +148,9 @@ function table(runs, calls) {
       median(own, (run) => run.wall).toFixed(3),
       of && runs[of] ? `${ratios(own, runs[of])} of ${of}` : '',
       of && runs[of] ? ratios(own, runs[of], cpu) : '',
+      of && runs[of] && !['cp-sparse', 'start'].includes(name)
+        ? `${ratios(own.map(lessStart(runs)), runs[of])}; CPU ${ratios(own.map(lessStart(runs)), runs[of], cpu)}`
+        : '',
       also && runs[also]
         ? `${ratios(own, runs[also])}; CPU ${ratios(own, runs[also], cpu)} of ${also}`
         : '',
@@ -141,6 +164,7 @@ function table(runs, calls) {
     'wall s (median)',
     'wall ratio',
     'CPU ratio',
+    'less the start',
     'verification',
     'user / sys s',
     'peak RSS MB',
@@ -155,7 +179,7 @@ function table(runs, calls) {
 function countCalls() {
   const calls = {};
   for (const { name, argv, image } of WORKLOADS) {
-    if (image === undefined || name.endsWith('against')) continue;
+    if (image === undefined || image === 'empty' || name.endsWith('against')) continue;
     removeOutput();
     const objects =
       fs.readFileSync(path.join(tree.root, `${image}.list`), 'utf8').split('\n').length - 1;
@@ -175,13 +199,14 @@ const how = given.cold
   ? `page cache dropped before each run, written to disk in ${given.dest}`
   : `sources in the page cache, written to ${given.dest}`;
 saveResults(
-  given.name || `export-${given.mib}${given.cold ? '-cold' : ''}`,
+  given.name ||
+    `export-${given.mib}${others === DEFAULTS.others ? '' : `-${others}`}${given.cold ? '-cold' : ''}`,
   {
-    tree: { mib: given.mib, osds: given.osds, objects: tree.objects },
+    tree: { mib, osds, others, objects: tree.objects },
     dest: given.dest,
     cold: given.cold,
     runs,
     calls,
   },
-  `${given.mib} MiB in ${tree.objects.plain} objects and smaller images on ${given.osds} OSDs, one copy each; ${how}; ${given.rounds} rounds\n\n${table(runs, calls)}`,
+  `${mib} MiB in ${Math.ceil(mib / 4)} objects, the other images ${others} of it, on ${osds} OSDs, one copy each; ${how}; ${given.rounds} rounds\n\n${table(runs, calls)}`,
 );

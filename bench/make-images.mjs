@@ -17,16 +17,30 @@ const BLOCK = 4096;
 const SNAP = 4;
 const COMMITTED = 42;
 
-const DEFAULTS = { mib: 5120, osds: 3, copies: 1, images: 'plain,striped,base,child,snaps' };
-
-/** What there is to make. `share`: objects that exist; sizes are shares of the whole, in objects. */
-const IMAGES = {
-  plain: { id: '10206b8b4567', part: 1, share: 0.97 },
-  striped: { id: '10346b8b4567', part: 0.1, share: 1, striping: { unit: 65536, count: 8 } },
-  base: { id: '10486b8b4567', part: 0.1, share: 0.97, snapshots: [{ id: SNAP, name: 'gold' }] },
-  child: { id: '105c6b8b4567', part: 0.1, share: 0.5, parent: 'base' },
-  snaps: { id: '10706b8b4567', part: 0.1, share: 1, snapshots: [{ id: SNAP, name: 's1' }] },
+const DEFAULTS = {
+  mib: 5120,
+  osds: 3,
+  copies: 1,
+  images: 'plain,striped,base,child,snaps,empty',
+  /** size of the other images, as a share of `plain` */
+  others: 0.1,
 };
+
+/** What there is to make. `share`: objects that exist. */
+const IMAGES = {
+  plain: { id: '10206b8b4567', share: 0.97 },
+  striped: { id: '10346b8b4567', share: 1, striping: { unit: 65536, count: 8 } },
+  base: { id: '10486b8b4567', share: 0.97, snapshots: [{ id: SNAP, name: 'gold' }] },
+  child: { id: '105c6b8b4567', share: 0.5, parent: 'base' },
+  snaps: { id: '10706b8b4567', share: 1, snapshots: [{ id: SNAP, name: 's1' }] },
+  empty: { id: '10846b8b4567', share: 0 },
+};
+
+/** Objects that an image has room for, in whole sets of its stripes. */
+function objectsOf(name, { mib, others }) {
+  const part = { plain: 1, empty: 0 }[name] ?? others;
+  return Math.max(8, Math.ceil((mib * part * 2 ** 20) / OBJECT / 8) * 8);
+}
 
 /** A small generator of its own: trees of the same options are the same but for their bytes. */
 function random(seed) {
@@ -244,13 +258,12 @@ function writeLists(root, paths, objects) {
  * @param places directories for the OSDs, where they are not to be in one
  */
 export async function makeImages(wanted = {}, places) {
-  const { mib, osds, copies, images } = { ...DEFAULTS, ...wanted };
-  const root = path.join(WORK, `images-${mib}-${osds}x${copies}-${images.replaceAll(',', '+')}`);
+  const { mib, osds, copies, images, others } = { ...DEFAULTS, ...wanted };
+  const shape = `${mib}-${osds}x${copies}-${images.replaceAll(',', '+')}-${others}`;
+  const root = path.join(WORK, `images-${shape}`);
   const paths = places ?? Array.from({ length: osds }, (_, i) => path.join(root, `osd.${i}`));
   const names = images.split(',');
-  const objects = Object.fromEntries(
-    names.map((name) => [name, Math.ceil((mib * IMAGES[name].part * 2 ** 20) / OBJECT / 8) * 8]),
-  );
+  const objects = Object.fromEntries(names.map((name) => [name, objectsOf(name, { mib, others })]));
   const made = { root, paths, objects };
   const done = path.join(places === undefined ? root : paths[0], 'made.json');
   if (fs.existsSync(done)) return made;

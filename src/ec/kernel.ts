@@ -1,3 +1,4 @@
+import { instantiate, WASM_PAGE } from '../bytes/wasm-module.ts';
 import { KERNEL_MODULE } from './wasm-kernel.ts';
 
 /**
@@ -13,37 +14,19 @@ export interface Kernel {
   map(target: number, source: number, length: number, table: number): void;
 }
 
-const PAGE = 65536;
-
 /** Undefined where the processor or the runtime lacks 128-bit vectors. */
 export function vectorKernel(): Kernel | undefined {
-  // Node has WebAssembly, but its types for it come with the DOM's only.
-  const { WebAssembly } = globalThis as unknown as { WebAssembly?: WebAssemblyNamespace };
-  if (WebAssembly?.validate(KERNEL_MODULE) !== true) return undefined;
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(KERNEL_MODULE));
+  const exports = instantiate<Pick<Kernel, 'xor' | 'map'>>(KERNEL_MODULE);
+  if (exports === undefined) return undefined;
   const { memory, xor, map } = exports;
   return {
     memory: (bytes) => {
       const lacking = bytes - memory.buffer.byteLength;
-      if (lacking > 0) memory.grow(Math.ceil(lacking / PAGE));
+      if (lacking > 0) memory.grow(Math.ceil(lacking / WASM_PAGE));
       return new Uint8Array(memory.buffer);
     },
     xor,
     map,
-  };
-}
-
-interface WebAssemblyNamespace {
-  validate(bytes: Uint8Array): boolean;
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (
-    module: object,
-  ) => {
-    exports: {
-      memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
-      xor: Kernel['xor'];
-      map: Kernel['map'];
-    };
   };
 }
 
@@ -55,7 +38,7 @@ export function plainKernel(): Kernel {
   return {
     memory: (size) => {
       if (bytes.length < size) {
-        bytes = new Uint8Array(Math.ceil(size / PAGE) * PAGE);
+        bytes = new Uint8Array(Math.ceil(size / WASM_PAGE) * WASM_PAGE);
         words = new Uint32Array(bytes.buffer);
       }
       return bytes;

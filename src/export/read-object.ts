@@ -1,21 +1,7 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
+import { cephCrc32c, readBuffer } from '../bytes/crc32c.ts';
+import { crc32cZeros } from '../bytes/crc32c-zeros.ts';
 import { sourceIoError } from '../errors/salvage-error.ts';
-import { alignedBuffer } from '../io/aligned-buffer.ts';
 import type { OpenObject } from '../store/object-store.ts';
-
-/** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
-const BUFFER_BYTES = 1 << 20;
-let shared: Buffer | undefined;
-const zeros = Buffer.alloc(BUFFER_BYTES);
-
-/** crc32c of a run of zeros, continued from `crc`. */
-function crcOfZeros(crc: number, length: number): number {
-  let result = crc;
-  for (let left = length; left > 0; left -= zeros.length) {
-    result = cephCrc32c(result, zeros.subarray(0, Math.min(left, zeros.length)));
-  }
-  return result;
-}
 
 /** Takes bytes [0, length) of `buffer`, which are those of the object from `offset` on. */
 type UseBytes = (buffer: Buffer, length: number, offset: number) => void;
@@ -31,7 +17,7 @@ export function readRange(
   crc: number | undefined,
   use: UseBytes,
 ): number | undefined {
-  shared ??= alignedBuffer(BUFFER_BYTES);
+  const buffer = readBuffer();
   let sum = crc;
   let at = from;
   while (at < to) {
@@ -44,21 +30,21 @@ export function readRange(
         path: object.path,
         offset: at,
       });
-    if (sum !== undefined) sum = crcOfZeros(sum, start - at);
+    if (sum !== undefined) sum = crc32cZeros(sum, start - at);
     for (at = start; at < end; ) {
-      const n = object.read(shared.subarray(0, Math.min(BUFFER_BYTES, end - at)), at);
+      const n = object.read(buffer.subarray(0, Math.min(buffer.length, end - at)), at);
       // Shorter than it said: taking that for the end would lose the rest without a word.
       if (n === 0)
         throw sourceIoError(`${object.path}: ends at ${at}, not ${end}`, {
           path: object.path,
           offset: at,
         });
-      if (sum !== undefined) sum = cephCrc32c(sum, shared.subarray(0, n));
-      use(shared, n, at);
+      if (sum !== undefined) sum = cephCrc32c(sum, buffer.subarray(0, n));
+      use(buffer, n, at);
       at += n;
     }
   }
-  return sum === undefined ? undefined : crcOfZeros(sum, to - at);
+  return sum === undefined ? undefined : crc32cZeros(sum, to - at);
 }
 
 export const crcOf = (object: OpenObject): number =>

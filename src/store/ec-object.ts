@@ -1,4 +1,4 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
+import { cephCrc32c, readBuffer } from '../bytes/crc32c.ts';
 import { decodeHashInfo } from '../ceph/hinfo.ts';
 import type { ErasureCode } from '../ec/erasure-code.ts';
 import { chunkSize, forEachShardExtent, shardLength, shardRange } from '../ec/shard-extents.ts';
@@ -30,7 +30,7 @@ function expectedCrc(shard: number, object: OpenObject): number | undefined {
 }
 
 function crcOf(object: OpenObject): number {
-  const buffer = Buffer.allocUnsafe(Math.min(WINDOW_BYTES, Math.max(1, object.size)));
+  const buffer = readBuffer();
   let crc = 0xffffffff;
   for (let at = 0; at < object.size; ) {
     const n = object.read(buffer.subarray(0, Math.min(buffer.length, object.size - at)), at);

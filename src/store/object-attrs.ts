@@ -1,4 +1,4 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
+import { cephCrc32c, readBuffer } from '../bytes/crc32c.ts';
 import { decodeObjectInfo } from '../ceph/object-info.ts';
 import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { ObjectRef, ObjectStoreReader, OpenObject } from './object-store.ts';
@@ -67,10 +67,8 @@ export interface CopyDigest {
   error?: string;
 }
 
-const DIGEST_BUFFER = 1 << 20;
-
 function digestOf(object: OpenObject): CopyDigest {
-  const buffer = Buffer.allocUnsafe(Math.min(DIGEST_BUFFER, Math.max(1, object.size)));
+  const buffer = readBuffer();
   let crc = 0xffffffff;
   for (let at = 0; at < object.size; ) {
     const n = object.read(buffer.subarray(0, Math.min(buffer.length, object.size - at)), at);

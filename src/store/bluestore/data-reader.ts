@@ -102,19 +102,22 @@ export class DataReader {
    * @throws SOURCE_IO, CORRUPT for a wrong checksum (path and offset are the device's), UNSUPPORTED
    */
   read(extents: readonly BlobExtent[], target: Uint8Array, position: number): void {
-    target.fill(0);
-    if (extents.length === 0) return;
-    const job = new ReadJob(this.#source());
+    const job = extents.length === 0 ? undefined : new ReadJob(this.#source());
+    let filled = position;
     for (const extent of extents) {
       const from = Math.max(extent.offset, position);
       const to = Math.min(extent.offset + extent.length, position + target.length);
       if (from >= to) continue;
+      if (from > filled) target.fill(0, filled - position, from - position);
+      filled = Math.max(filled, to);
       const { blob } = extent;
       const at = extent.blobOffset + from - extent.offset;
       const out = target.subarray(from - position, to - position);
-      if (blob.compressed === undefined) job.add(blob, at, out);
+      if (blob.compressed === undefined) job!.add(blob, at, out);
       else this.#copyDecompressed(blob, at, out);
     }
+    target.fill(0, filled - position);
+    if (job === undefined) return;
     job.run();
     this.checked &&= job.checked;
   }
@@ -211,8 +214,12 @@ class ReadJob {
   #addReads(blob: Blob, from: number, bytes: Uint8Array): [start: number, end: number][] {
     const holes: [number, number][] = [];
     forEachPiece(blob, from, from + bytes.length, (offset, start, end) => {
-      if (offset === UNALLOCATED) holes.push([start, end]);
-      else this.#reads.push({ offset, buffer: bytes.subarray(start - from, end - from) });
+      const buffer = bytes.subarray(start - from, end - from);
+      if (offset !== UNALLOCATED) this.#reads.push({ offset, buffer });
+      else {
+        buffer.fill(0);
+        holes.push([start, end]);
+      }
     });
     return holes;
   }

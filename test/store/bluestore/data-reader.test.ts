@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { crc32cInJavaScript } from '../../../src/bytes/crc32c-table.ts';
 import type { Blob } from '../../../src/store/bluestore/blob.ts';
 import { CHECKSUM, verifyChunks } from '../../../src/store/bluestore/checksum.ts';
 import { DataReader } from '../../../src/store/bluestore/data-reader.ts';
@@ -85,6 +86,52 @@ describe('checksums', () => {
     expect(verifyChunks(checksums(values), bytes, 0)?.offset).toBe(CHUNK);
     expect(verifyChunks(checksums(values), bytes, 4 * CHUNK)?.reason).toContain('no crc32c');
     expect(verdict(() => verifyChunks(checksums(values, 9), bytes, 0), bytes)).toBe('UNSUPPORTED');
+  });
+});
+
+describe('checksums of many chunks', () => {
+  const MANY = 20;
+  const bytes = Buffer.alloc(MANY * CHUNK);
+  for (let i = 0; i < bytes.length; i += 4)
+    bytes.writeUInt32LE(Math.imul(i + 1, 0x9e3779b1) >>> 0, i);
+  const crcOf = (chunk: Uint8Array) => ~crc32cInJavaScript(chunk) >>> 0;
+  const values = Buffer.alloc(4 * MANY);
+  for (let i = 0; i < MANY; i++)
+    values.writeUInt32LE(crcOf(bytes.subarray(i * CHUNK, (i + 1) * CHUNK)), 4 * i);
+
+  it('are right where all are, from the beginning of a blob or from within', () => {
+    expect(verifyChunks(checksums(values), bytes, 0)).toBeUndefined();
+    const later = bytes.subarray(8 * CHUNK);
+    expect(verifyChunks(checksums(values), later, 8 * CHUNK)).toBeUndefined();
+    expect(verifyChunks(checksums(values), later, 7 * CHUNK)?.offset).toBe(7 * CHUNK);
+  });
+
+  it('name the one that is wrong, and the first of several', () => {
+    for (let i = 0; i < MANY; i++) {
+      bytes[i * CHUNK + 77]! ^= 4;
+      expect(verifyChunks(checksums(values), bytes, 0)?.offset).toBe(i * CHUNK);
+      if (i > 3) {
+        bytes[3 * CHUNK]! ^= 1;
+        expect(verifyChunks(checksums(values), bytes, 0)?.offset).toBe(3 * CHUNK);
+        bytes[3 * CHUNK]! ^= 1;
+      }
+      bytes[i * CHUNK + 77]! ^= 4;
+      const wrong = Buffer.from(values);
+      wrong[4 * i + 3]! ^= 0x80;
+      expect(verifyChunks(checksums(wrong), bytes, 0)?.offset).toBe(i * CHUNK);
+    }
+  });
+
+  it('are wrong where two have changed places', () => {
+    const swapped = Buffer.from(bytes);
+    bytes.copy(swapped, 5 * CHUNK, 6 * CHUNK, 7 * CHUNK);
+    bytes.copy(swapped, 6 * CHUNK, 5 * CHUNK, 6 * CHUNK);
+    expect(verifyChunks(checksums(values), swapped, 0)?.offset).toBe(5 * CHUNK);
+  });
+
+  it('are not right where values are missing', () => {
+    const short = checksums(values.subarray(0, -1));
+    expect(verifyChunks(short, bytes, 0)).toMatchObject({ offset: (MANY - 1) * CHUNK });
   });
 });
 
