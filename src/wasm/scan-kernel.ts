@@ -61,7 +61,7 @@ export class ScanKernel {
   #listed: Buffer = this.#memory;
 
   constructor(module: WebAssembly.Module = compiled()) {
-    this.#exports = new WebAssembly.Instance(module).exports as unknown as Exports;
+    this.#exports = instantiated(module);
     const { listing, listingBytes, others, scratch, scratchBytes } = this.#exports;
     this.#listing = { at: listing(), bytes: listingBytes() };
     this.#others = others();
@@ -152,6 +152,18 @@ export class ScanKernel {
     const words = new Uint32Array(memory.buffer, heads, groups * HEAD_WORDS);
     const bytes = new Uint8Array(memory.buffer, packedStart() >>> 0, packedLength() >>> 0);
     return { bytes, groups: Array.from({ length: groups }, (_, g) => groupAt(words, g)) };
+  }
+}
+
+function instantiated(module: WebAssembly.Module): Exports {
+  try {
+    return new WebAssembly.Instance(module).exports as unknown as Exports;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // Ten gigabytes of addresses for each memory, however little of it is used.
+    throw unsupportedError(
+      'no address space for WebAssembly, which scans need: `ulimit -v unlimited`',
+    );
   }
 }
 
