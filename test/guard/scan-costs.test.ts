@@ -16,6 +16,7 @@ import type { KnownUnit } from '../../src/store/filestore/filestore-scan.ts';
 import type { ObjectSink, OsdLocation } from '../../src/store/object-store.ts';
 import { scanShare, scanShares } from '../../src/store/scan-store.ts';
 import { ScanKernel } from '../../src/wasm/scan-kernel.ts';
+import { type CallCounts, clearCounts, countNative } from '../helpers/count-calls.ts';
 import { workDirectory } from '../helpers/fixtures.ts';
 import { BIN } from '../helpers/program.ts';
 
@@ -24,19 +25,13 @@ import { BIN } from '../helpers/program.ts';
  * above what it is now; a stat or a string for each object would be many times above it.
  */
 
-const { calls } = vi.hoisted(() => ({ calls: { count: 0 } }));
+const { calls } = vi.hoisted(() => ({
+  calls: { count: 0, byName: {}, bytes: {} } as CallCounts,
+}));
 
 vi.mock('node:fs', async (load) => {
-  const fs = await load<typeof Fs>();
-  const counted = Object.entries(fs).map(([name, value]) => {
-    if (!name.endsWith('Sync') || typeof value !== 'function') return [name, value];
-    const call = (...args: unknown[]) => {
-      calls.count++;
-      return (value as (...args: unknown[]) => unknown)(...args);
-    };
-    return [name, Object.assign(call, value)];
-  });
-  return Object.fromEntries(counted);
+  const { countingFs } = await import('../helpers/count-calls.ts');
+  return countingFs(await load<typeof Fs>(), calls);
 });
 
 const DIRECTORIES = 16;
@@ -72,18 +67,9 @@ beforeAll(() => {
   large = makeOsd('large', 2 * FILES);
   // Compiled once for each thread, whatever it scans.
   new ScanKernel();
-  // Calls of libc count too.
-  for (const [name, value] of Object.entries(native ?? {})) {
-    const call = (...args: unknown[]) => {
-      calls.count++;
-      return (value as (...args: unknown[]) => unknown)(...args);
-    };
-    Object.assign(native!, { [name]: call });
-  }
+  countNative(native, calls);
 });
-beforeEach(() => {
-  calls.count = 0;
-});
+beforeEach(() => clearCounts(calls));
 
 /** Notes the stamps of directories while it passes everything on. */
 function notingUnits(sink: SegmentBuilder, units: Map<string, KnownUnit>): ObjectSink {
