@@ -26,7 +26,7 @@ if (reason !== undefined) {
 }
 const { disks, copies, rate } = given;
 const place = path.join(WORK, `slow-scan-${disks}-${copies}`);
-const { mounts, remount, slowed } = slowDisks(place, disks, ROOM_MIB, rate << 10);
+const { mounts, remount, slowed } = slowDisks(place, ROOM_MIB, Array(disks).fill(rate << 10));
 remount(false);
 const places = mounts.map((mount) => path.join(mount, 'osd'));
 await makeTree({ copies, osds: disks, size: 1, images: 10 }, places);
