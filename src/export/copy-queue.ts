@@ -29,6 +29,8 @@ const TASK_BYTES = 8 << 20;
 const TASK_OBJECTS = 1024;
 /** As little as is worth a message, towards the end. */
 const LEAST_BYTES = 1 << 20;
+/** A slow disk gets less at once: what it has begun, nobody takes over. */
+const TASK_SECONDS = 0.5;
 /** So many of another device's objects are looked at for one to take over. */
 const LOOK_AT = 512;
 /** What a device's last task counts for in its speed. */
@@ -113,11 +115,25 @@ class DeviceQueue<Item extends QueuedCopy> {
     this.#speed = this.#speed === undefined ? speed : this.#speed + NEWEST * (speed - this.#speed);
   }
 
-  /** Would it have an object sooner than the other one, which is busy and has it in its queue? */
+  /** Bytes that one of its readers is not too long busy with. */
+  get moderate(): number {
+    return (this.#speed ?? Number.POSITIVE_INFINITY) * TASK_SECONDS;
+  }
+
+  /** Would one of its readers have an object sooner than another disk that has it in its queue? */
   isSooner(bytes: number, other: DeviceQueue<Item>): boolean {
     if (this.#speed === undefined || other.#speed === undefined) return true;
-    const own = bytes / this.#speed;
-    return own <= (other.bytes + other.inFlight) / (other.#speed * other.readers);
+    return bytes / this.#speed <= other.#secondsOf(other.bytes + other.inFlight);
+  }
+
+  /** Would another disk have an object sooner, at the end of its queue, than a reader of this one now? */
+  isLater(bytes: number, other: DeviceQueue<Item>): boolean {
+    if (this.#speed === undefined || other.#speed === undefined) return false;
+    return bytes / this.#speed > other.#secondsOf(other.bytes + other.inFlight + bytes);
+  }
+
+  #secondsOf(bytes: number): number {
+    return bytes / (this.#speed! * this.readers);
   }
 }
 
@@ -168,6 +184,7 @@ export class CopyQueue<Item extends QueuedCopy> {
 
   #startAll(): void {
     const queues = [...this.#queues.values()];
+    for (const queue of queues) if (queue.isFree) this.#giveAway(queue);
     for (const queue of queues) {
       while (queue.isFree && this.#start(queue, this.#takeOwn(queue)));
     }
@@ -176,15 +193,31 @@ export class CopyQueue<Item extends QueuedCopy> {
     }
   }
 
-  /** Small towards the end, so that all disks end together. */
-  get #limit(): number {
+  /** Bytes to hand out at once: few towards the end, so that all disks end together. */
+  #limitFor({ moderate }: DeviceQueue<Item>): number {
     let bytes = 0;
     let readers = 0;
     for (const queue of this.#queues.values()) {
       bytes += queue.bytes;
       readers += queue.readers;
     }
-    return Math.min(TASK_BYTES, Math.max(LEAST_BYTES, bytes / (2 * readers)));
+    return Math.min(TASK_BYTES, Math.max(LEAST_BYTES, Math.min(moderate, bytes / (2 * readers))));
+  }
+
+  /** Near the end the others are sooner done with it than a slow disk. */
+  #giveAway(queue: DeviceQueue<Item>): void {
+    for (let { first } = queue; first !== undefined; first = queue.first) {
+      const { item, bytes } = first;
+      const isBetter = (copy: ObjectCopy) => {
+        const other = this.#queueOf(copy);
+        return other && this.#host.mayHelp(other.device) && queue.isLater(bytes, other);
+      };
+      const copy = item.spare.find(isBetter);
+      if (copy === undefined) return;
+      queue.take(1, 1, () => true);
+      this.#host.move(item, copy);
+      this.#queueOf(copy)!.push(first);
+    }
   }
 
   #takeOwn(queue: DeviceQueue<Item>): Waiting<Item>[] {
@@ -192,7 +225,7 @@ export class CopyQueue<Item extends QueuedCopy> {
     if (first === undefined) return [];
     const osd = first.item.copy!.osd.catalog;
     return queue.take(
-      ...([this.#limit, Number.POSITIVE_INFINITY] as const),
+      ...([this.#limitFor(queue), Number.POSITIVE_INFINITY] as const),
       ({ item, run }) => run === first.run && item.copy!.osd.catalog === osd,
     );
   }
@@ -222,7 +255,7 @@ export class CopyQueue<Item extends QueuedCopy> {
       osd ??= copy.osd.catalog;
       return one.run === run && copy.osd.catalog === osd;
     };
-    const limit = Math.min(this.#limit, other.bytes / 2);
+    const limit = Math.min(this.#limitFor(queue), other.bytes / 2);
     const taken = other.take(limit, LOOK_AT, isWanted);
     for (const { item } of taken) this.#host.move(item, copyHere(item)!);
     return taken;
