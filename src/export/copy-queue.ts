@@ -163,7 +163,7 @@ export class CopyQueue<Item extends QueuedCopy> {
         end: () => (run.failure === undefined ? resolve() : reject(run.failure.error)),
       };
       for (const item of items) {
-        this.#queueOf(item.copy!)?.push({ item, bytes: item.bytes, run });
+        this.#queueOf(item.copy!)!.push({ item, bytes: item.bytes, run });
         // It may have nothing of its own to do, and help all the more.
         for (const copy of item.spare) this.#queueOf(copy);
       }
