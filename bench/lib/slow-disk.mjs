@@ -8,6 +8,12 @@ import path from 'node:path';
  */
 
 const GROUP = `/sys/fs/cgroup/blkio/rbd-salvage-bench-${process.pid}`;
+/** The same processes, where they are to feel a busy machine as well. */
+const CPU_GROUP = `/sys/fs/cgroup/cpu/rbd-salvage-bench-${process.pid}`;
+const CPU_PERIOD_US = 20_000;
+/** How often the disks are looked at. */
+const LOOK_MS = 100;
+const SECTOR = 512;
 
 const run = (command, ...args) =>
   execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -33,7 +39,7 @@ class SlowDisk {
   }
 
   attach(readOnly) {
-    // Direct: the file behind it must not be cached a second time.
+    // The file behind it may well be cached: the throttle alone is to decide.
     this.device = run(
       'losetup',
       '--find',
@@ -53,33 +59,94 @@ class SlowDisk {
   }
 }
 
-/** @returns disks, a function that empties their caches, and one that makes a command feel their speed */
-export function slowDisks(place, count, mib, bytesPerSecond) {
-  const disks = Array.from({ length: count }, (_, i) => new SlowDisk(place, `disk${i}`, mib));
-  fs.mkdirSync(GROUP, { recursive: true });
+/** Bytes that have been read from a block device since it is there. */
+const bytesRead = ({ device }) => {
+  const stat = fs.readFileSync(`/sys/block/${path.basename(device)}/stat`, 'latin1');
+  return Number(stat.trim().split(/\s+/)[2]) * SECTOR;
+};
+
+/**
+ * Seconds that a disk did nothing: before its first read, after its last, and between them what
+ * reading as much at its full speed would have left.
+ * @param slots milliseconds and bytes of each look
+ */
+function idleOf(slots, speed) {
+  const seconds = (some) => some.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+  const bytes = slots.reduce((sum, slot) => sum + slot.bytes, 0);
+  const first = slots.findIndex((slot) => slot.bytes > 0);
+  if (first < 0) return { bytes, before: seconds(slots), between: 0, after: 0 };
+  const last = slots.findLastIndex((slot) => slot.bytes > 0);
+  const between = seconds(slots.slice(first, last + 1)) - bytes / speed;
+  return {
+    bytes,
+    before: seconds(slots.slice(0, first)),
+    between,
+    after: seconds(slots.slice(last + 1)),
+  };
+}
+
+/** Looks at disks while a command runs. @returns a function that ends it and tells how long each was idle */
+function watch(disks, speeds) {
+  let at = performance.now();
+  let seen = disks.map(bytesRead);
+  const slots = disks.map(() => []);
+  const look = () => {
+    const now = performance.now();
+    const found = disks.map(bytesRead);
+    for (const [i, bytes] of found.entries())
+      slots[i].push({ ms: now - at, bytes: bytes - seen[i] });
+    [at, seen] = [now, found];
+  };
+  const timer = setInterval(look, LOOK_MS);
+  return () => {
+    clearInterval(timer);
+    look();
+    return slots.map((own, i) => idleOf(own, speeds[i]));
+  };
+}
+
+/**
+ * @param speeds of each disk, bytes in a second
+ * @param cpu percent of one core that the commands get, as on a busy machine; 0: whatever is there
+ * @returns disks, a function that empties their caches, one that makes a command feel their speed,
+ * and one that watches them
+ */
+export function slowDisks(place, mib, speeds, cpu = 0) {
+  const disks = speeds.map((_, i) => new SlowDisk(place, `disk${i}`, mib));
+  const groups = cpu > 0 ? [GROUP, CPU_GROUP] : [GROUP];
+  for (const group of groups) fs.mkdirSync(group, { recursive: true });
+  if (cpu > 0) {
+    fs.writeFileSync(`${CPU_GROUP}/cpu.cfs_period_us`, String(CPU_PERIOD_US));
+    fs.writeFileSync(`${CPU_GROUP}/cpu.cfs_quota_us`, String((CPU_PERIOD_US * cpu) / 100));
+  }
   const close = () => {
     for (const disk of disks) disk.detach();
-    if (fs.existsSync(GROUP)) fs.rmdirSync(GROUP);
+    for (const group of groups) if (fs.existsSync(group)) fs.rmdirSync(group);
   };
   process.on('exit', close);
   process.on('SIGINT', () => process.exit(130));
-  const throttle = ({ device }) => {
+  const throttle = ({ device }, i) => {
     const numbers = fs.readFileSync(`/sys/block/${path.basename(device)}/dev`, 'latin1').trim();
-    fs.writeFileSync(`${GROUP}/blkio.throttle.read_bps_device`, `${numbers} ${bytesPerSecond}`);
+    fs.writeFileSync(`${GROUP}/blkio.throttle.read_bps_device`, `${numbers} ${speeds[i]}`);
   };
   const remount = (readOnly) => {
-    for (const disk of disks) {
+    for (const [i, disk] of disks.entries()) {
       disk.detach();
       disk.attach(readOnly);
-      throttle(disk);
+      throttle(disk, i);
     }
   };
   const slowed = (argv) => [
     'sh',
     '-c',
-    `echo $$ >${GROUP}/cgroup.procs && exec "$@"`,
+    `${groups.map((group) => `echo $$ >${group}/cgroup.procs`).join(' && ')} && exec "$@"`,
     'sh',
     ...argv,
   ];
-  return { mounts: disks.map(({ mount }) => mount), remount, slowed };
+  return {
+    mounts: disks.map(({ mount }) => mount),
+    remount,
+    slowed,
+    watch: () => watch(disks, speeds),
+  };
 }

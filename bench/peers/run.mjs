@@ -9,11 +9,17 @@ import { BENCH, options, tool, WORK } from '../lib/tools.mjs';
 import { makeImages } from '../make-images.mjs';
 
 const DEFAULTS = {
-  mib: 512,
+  /** of the image made for this; enough for starting Node not to weigh */
+  mib: 4096,
   rounds: 3,
   dest: '/dev/shm',
   program: path.join(BENCH, '..'),
-  /** a live cluster: its ceph.conf, POOL/IMAGE (4 MiB objects), the only OSD's directory, how to stop it */
+  /** `make`: a real cluster is made, with an image of so many MiB, and thrown away in the end (root, Ceph's daemons) */
+  cluster: '',
+  'cluster-mib': 1024,
+  /** objects that ceph-objectstore-tool is asked for; the others are extrapolated, it takes about a second for each */
+  'tool-objects': 16,
+  /** another live cluster: its ceph.conf, POOL/IMAGE (4 MiB objects), the only OSD's directory, how to stop it */
   conf: '',
   image: '',
   osd: '',
@@ -119,8 +125,13 @@ async function rounds(ways, expected, count = given.rounds) {
   return runs;
 }
 
+const sparseCopy = (expected) => ({
+  name: 'cp --sparse of the finished image',
+  argv: ['cp', '--sparse=always', expected, out],
+});
+
 async function synthetic() {
-  const tree = await makeImages({ mib: given.mib });
+  const tree = await makeImages({ mib: given.mib, images: 'plain' });
   const shape = {
     id: '10206b8b4567',
     size: tree.objects.plain * OBJECT,
@@ -132,10 +143,7 @@ async function synthetic() {
   const ways = offline(shape);
   await timed(ways[0].argv);
   fs.renameSync(out, expected);
-  ways.push({
-    name: 'cp --sparse of the finished image',
-    argv: ['cp', '--sparse=always', expected, out],
-  });
+  ways.push(sparseCopy(expected));
   const runs = await rounds(ways, expected);
   fs.rmSync(expected);
   return {
@@ -144,44 +152,110 @@ async function synthetic() {
   };
 }
 
+const CLUSTER = path.join(WORK, 'peers-cluster');
+const liveCluster = (...args) => execFileSync(script('live-cluster.py'), args).toString();
+
+function stopMade() {
+  if (!fs.existsSync(CLUSTER)) return;
+  liveCluster('stop', CLUSTER);
+  fs.rmSync(CLUSTER, { recursive: true, force: true });
+}
+
+/** Why there is no cluster to ask; undefined: there is one, or one can be made. */
+function whyNoCluster() {
+  const commands = ['rbd', 'ceph-objectstore-tool'];
+  if (given.cluster === 'make') commands.push('ceph-mon', 'ceph-mgr', 'ceph-osd');
+  const why = commands.filter((command) => !has(command)).map((command) => `no ${command} here`);
+  if (given.cluster === 'make' && process.getuid() !== 0) why.push('making one needs root');
+  if (given.cluster === '' && given.conf === '')
+    why.push('neither --cluster make nor --conf given');
+  return why.length > 0 ? why.join(', ') : undefined;
+}
+
+/** The live cluster to ask: where its parts are, and how to stop it. */
+function cluster() {
+  if (given.cluster !== 'make') {
+    const { conf, image, osd } = given;
+    return {
+      conf,
+      image,
+      osd,
+      stop: () => execFileSync('sh', ['-c', given.stop], { stdio: 'ignore' }),
+    };
+  }
+  stopMade();
+  process.on('exit', stopMade);
+  const made = JSON.parse(liveCluster('up', CLUSTER, String(given['cluster-mib'])));
+  return { ...made, stop: () => liveCluster('stop', CLUSTER) };
+}
+
+/** Objects of the image that `out` has must be right. */
+function checkObjects(name, expected, size, step) {
+  const [a, b] = [expected, out].map((file) => fs.openSync(file));
+  const [right, found] = [Buffer.alloc(OBJECT), Buffer.alloc(OBJECT)];
+  for (let at = 0; at < size; at += OBJECT * step) {
+    const n = fs.readSync(a, right, 0, OBJECT, at);
+    if (fs.readSync(b, found, 0, OBJECT, at) !== n || !right.equals(found))
+      throw new Error(`${name}: wrong bytes at ${at}`);
+  }
+  for (const fd of [a, b]) fs.closeSync(fd);
+}
+
+/** Ceph's own tool starts the store anew for each object: some of them tell what all would take. */
+async function objectstoreTool({ id, size, objects, osd, env }, expected) {
+  const step = Math.max(1, Math.floor(objects / given['tool-objects']));
+  const count = Math.ceil(objects / step);
+  const argv = [script('objectstore-tool.sh'), 'filestore', id, String(size), out, osd];
+  await timed([...argv, '0'], env); // the first start may have a journal to go through
+  const runs = [];
+  for (let round = 0; round < given.rounds; round++) {
+    const listed = await timed([...argv, '0'], env);
+    const some = await timed([...argv, String(step)], env);
+    checkObjects('ceph-objectstore-tool', expected, size, step);
+    const all = (cost) => listed[cost] + ((some[cost] - listed[cost]) / count) * objects;
+    const measured = { listed, some, count };
+    runs.push({ wall: all('wall'), user: all('user'), sys: all('sys'), rss: some.rss, measured });
+  }
+  const part = count < objects ? ` (extrapolated from ${count} of ${objects} objects)` : '';
+  return [`ceph-objectstore-tool get-bytes${part}`, runs];
+}
+
 /** First what asks the cluster, then, once it is stopped, what reads its OSD. */
 async function real() {
-  const why = ['rbd', 'ceph-objectstore-tool']
-    .filter((command) => !has(command))
-    .map((command) => `no ${command} here`);
-  if (given.conf === '') why.push('no --conf of a live cluster given');
-  if (why.length > 0) return { title: `A real cluster: left out, ${why.join(', ')}`, runs: {} };
-  const env = { CEPH_CONF: given.conf };
+  const why = whyNoCluster();
+  if (why !== undefined) return { title: `A real cluster: left out, ${why}`, runs: {} };
+  const { conf, image, osd, stop } = cluster();
+  const env = { CEPH_CONF: conf };
   const rbd = (...args) =>
     execFileSync('rbd', args, { env: { ...process.env, ...env } }).toString();
-  const info = JSON.parse(rbd('info', '--format', 'json', given.image));
-  const id = info.block_name_prefix.replace(/^rbd_data\./, '');
+  const {
+    size,
+    objects,
+    block_name_prefix: prefix,
+  } = JSON.parse(rbd('info', '--format', 'json', image));
+  const id = prefix.replace(/^rbd_data\./, '');
   const expected = path.join(place, 'expected.raw');
   const live = await rounds([
     {
       name: 'rbd export (live cluster)',
-      argv: ['rbd', 'export', '--no-progress', given.image, out],
+      argv: ['rbd', 'export', '--no-progress', image, out],
       env,
     },
   ]);
   fs.renameSync(out, expected);
-  execFileSync('sh', ['-c', given.stop], { stdio: 'ignore' });
-  await scan([given.osd]);
-  const ways = offline({ id, size: info.size, spec: given.image, osds: [given.osd] });
+  stop();
+  await scan([osd]);
+  const ways = offline({ id, size, spec: image, osds: [osd] });
+  ways.push(sparseCopy(expected));
   const runs = await rounds(ways, expected);
-  const slow = {
-    name: 'ceph-objectstore-tool get-bytes',
-    argv: [script('objectstore-tool.sh'), 'filestore', id, String(info.size), out, given.osd],
-    env,
-  };
-  // It starts the store anew for each object: once is enough.
-  runs[slow.name] = [await timed(slow.argv, env)];
-  check(slow.name, expected);
+  const [name, tool] = await objectstoreTool({ id, size, objects, osd, env }, expected);
   return {
-    title: `${info.size / 2 ** 20} MiB, ${info.objects} objects, on one FileStore OSD of a real cluster`,
-    runs: { ...runs, ...live },
+    title: `${size / 2 ** 20} MiB, ${objects} objects, on one FileStore OSD of a real cluster (${cephVersion()})`,
+    runs: { ...runs, [name]: tool, ...live },
   };
 }
+
+const cephVersion = () => /ceph version \S+/.exec(execFileSync('rbd', ['--version']).toString())[0];
 
 const fixed = (value) => value.toFixed(2);
 function ratios(own, base, of) {

@@ -31,6 +31,7 @@ export class Attempt {
   copy: ObjectCopy | undefined;
   #stage = 0;
   #queue: ObjectCopy[];
+  #isPinned = false;
 
   constructor(plan: ObjectPlan) {
     this.plan = plan;
@@ -57,6 +58,7 @@ export class Attempt {
       this.copy = lanes.leastBusy(candidates, this.bytes);
       if (this.copy !== undefined) {
         this.#queue = this.#queue.filter((other) => other !== this.copy);
+        this.#isPinned = lanes.isPreferred(this.copy);
         // One job reads all shards of an erasure-coded object: there is no other copy behind it.
         if (this.stage === 'current' && this.plan.erasure !== undefined) this.#queue = [];
         return true;
@@ -64,6 +66,17 @@ export class Attempt {
       if (this.stage === 'older' && this.#queue.length > 1) this.#queue.shift();
       else if (!this.#nextStage()) return false;
     }
+  }
+
+  /** Copies that would do as well as the one that is taken. */
+  get spare(): readonly ObjectCopy[] {
+    return this.stage === 'current' && !this.#isPinned ? this.#queue : [];
+  }
+
+  /** Takes one of the spare copies instead. */
+  moveTo(copy: ObjectCopy): void {
+    this.#queue = [...this.#queue.filter((other) => other !== copy), this.copy!];
+    this.copy = copy;
   }
 
   #nextStage(): boolean {

@@ -96,9 +96,9 @@ type Opening = { object: OpenObject; failure?: never } | { object?: never; failu
 function openJob(store: ObjectStoreReader, job: CopyJob): Opening {
   try {
     const verify = !job.lenient;
-    return {
-      object: job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job),
-    };
+    const object = job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job);
+    object.leaveCache?.();
+    return { object };
   } catch (error) {
     return { failure: unreadable(error) };
   }
@@ -153,8 +153,10 @@ function openShards(ec: EcJob, { size, lenient, salvage }: CopyJob): OpenObject 
   const shards = new Map<number, OpenObject>();
   for (const { location, ref } of ec.shards) {
     try {
-      if (!shards.has(ref.id.shard))
-        shards.set(ref.id.shard, storeAt(location).open(ref, { verify: !lenient }));
+      if (shards.has(ref.id.shard)) continue;
+      const shard = storeAt(location).open(ref, { verify: !lenient });
+      shard.leaveCache?.();
+      shards.set(ref.id.shard, shard);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
     }

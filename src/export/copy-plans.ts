@@ -5,7 +5,6 @@ import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
 import type { CopyResult } from './copy-objects.ts';
 import type { Decision } from './decision.ts';
-import { allInFlight } from './in-flight.ts';
 import type { LossMap } from './loss-map.ts';
 import { type BereftPlan, detailOf, forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
@@ -25,10 +24,6 @@ export interface CopyOutcome extends CopyTotals {
   /** clones that could not be read, with the pieces that a newer object may still have */
   bereft: BereftPlan[];
 }
-
-/** One message to a worker, and what a kill costs for each reader: 8 MiB or a thousand objects. */
-const TASK_BYTES = 8 << 20;
-const TASK_OBJECTS = 1024;
 
 /** Copies planned objects into a target, turning to another copy where one fails. */
 export async function copyPlans(
@@ -136,7 +131,7 @@ function withoutBad(pieces: readonly number[], { bad }: CopyResult & { ok: true 
   return good;
 }
 
-/** Gives every attempt its next copy and runs them all, a few messages for each OSD. */
+/** Gives every attempt its next copy and has them all read. @returns outcomes in the order of the attempts */
 async function runRound(
   attempts: readonly Attempt[],
   lanes: ReadLanes,
@@ -145,29 +140,22 @@ async function runRound(
   totals: CopyOutcome,
   losses: Losses,
 ): Promise<Outcome[]> {
-  const byOsd = new Map<CatalogOsd, Attempt[]>();
-  for (const attempt of attempts) {
-    if (!attempt.takeNext(lanes)) {
-      giveUp(attempt, target, totals, losses);
-      lanes.decided?.(lossOf(attempt));
-      continue;
-    }
-    const osd = attempt.copy!.osd.catalog;
-    const list = byOsd.get(osd);
-    if (list === undefined) byOsd.set(osd, [attempt]);
-    else list.push(attempt);
-  }
-  const tasks = [...byOsd].flatMap(([osd, list]) =>
-    [...batches(list)].map(async ({ attempts: batch, bytes }) => {
-      const jobs = batch.map((attempt) => attempt.job(verify, lanes));
-      const results = await lanes.copy(osd, jobs, target, bytes);
-      const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: results[i]! }));
-      noteFaults(outcomes, osd, lanes);
-      noteCopied(outcomes, losses);
-      return outcomes;
-    }),
-  );
-  return (await allInFlight(tasks)).flat();
+  const taken = attempts.filter((attempt) => {
+    if (attempt.takeNext(lanes)) return true;
+    giveUp(attempt, target, totals, losses);
+    lanes.decided?.(lossOf(attempt));
+    return false;
+  });
+  const results = new Map<Attempt, CopyResult>();
+  await lanes.queue.run(taken, async (batch, osd, bytes) => {
+    const jobs = batch.map((attempt) => attempt.job(verify, lanes));
+    const own = await lanes.copy(osd, jobs, target, bytes);
+    const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: own[i]! }));
+    for (const { attempt, result } of outcomes) results.set(attempt, result);
+    noteFaults(outcomes, osd, lanes);
+    noteCopied(outcomes, losses);
+  });
+  return taken.map((attempt) => ({ attempt, result: results.get(attempt)! }));
 }
 
 /** Objects that a disk could not give; where shards of several disks make one, nobody knows whose fault it was. */
@@ -184,20 +172,6 @@ function noteCopied(outcomes: readonly Outcome[], { copied }: Losses): void {
   for (const { attempt, result } of outcomes) {
     if (result.ok && result.bad.length === 0 && attempt.doubt === undefined) copied(attempt.pieces);
   }
-}
-
-function* batches(attempts: readonly Attempt[]): Generator<{ attempts: Attempt[]; bytes: number }> {
-  let batch: Attempt[] = [];
-  let bytes = 0;
-  for (const attempt of attempts) {
-    batch.push(attempt);
-    bytes += attempt.bytes;
-    if (bytes < TASK_BYTES && batch.length < TASK_OBJECTS) continue;
-    yield { attempts: batch, bytes };
-    batch = [];
-    bytes = 0;
-  }
-  if (batch.length > 0) yield { attempts: batch, bytes };
 }
 
 function addAll(map: LossMap, pieces: readonly number[], plan: ObjectPlan, reason: string): void {

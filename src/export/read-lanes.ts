@@ -6,7 +6,9 @@ import type { ImageTarget } from '../io/image-sink.ts';
 import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
+import type { Attempt } from './attempt.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
+import { CopyQueue } from './copy-queue.ts';
 import type { Decision } from './decision.ts';
 import { DeviceHealth } from './device-health.ts';
 import { isNoAnswer, tolerantly } from './tolerantly.ts';
@@ -57,6 +59,20 @@ export class ReadLanes {
   readonly #devices = new Map<string, DeviceLane>();
 
   readonly #health = new DeviceHealth();
+  /** what is to be copied, until a reader of its disk is free */
+  readonly queue = new CopyQueue<Attempt>({
+    deviceOf: ({ osd }) => {
+      const location = this.#locations.get(osd.catalog.key);
+      return location && this.#device(location);
+    },
+    mayHelp: (device) => !this.#health.isGivenUp(device) && !this.#health.isFaulty(device),
+    move: (attempt, to) => {
+      this.#addLoad(attempt.copy!, -attempt.bytes);
+      attempt.moveTo(to);
+      this.#addLoad(to, attempt.bytes);
+    },
+    drop: (attempt) => this.#addLoad(attempt.copy!, -attempt.bytes),
+  });
   /** told of every copy taken or given up */
   decided: ((decision: Decision) => void) | undefined;
   readonly #preferred: ReadonlySet<string>;
@@ -169,7 +185,7 @@ export class ReadLanes {
       const location = this.#locations.get(copy.osd.catalog.key);
       if (location === undefined || this.#isGivenUp(location)) continue;
       const { device } = this.#device(location);
-      const own = this.#preferred.has(copy.osd.name) ? -Infinity : 0;
+      const own = this.isPreferred(copy) ? -Infinity : 0;
       const faulty = this.#health.isFaulty(device) ? FAULTY_LOAD : 0;
       const load = own + faulty + (this.#pending.get(device) ?? 0);
       if (load < least) {
@@ -179,6 +195,11 @@ export class ReadLanes {
     }
     if (best !== undefined) this.#addLoad(best, bytes);
     return best;
+  }
+
+  /** Does the operator want it to be read from there? */
+  isPreferred({ osd }: ObjectCopy): boolean {
+    return this.#preferred.has(osd.name);
   }
 
   #addLoad(copy: ObjectCopy, bytes: number): void {

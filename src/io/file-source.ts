@@ -26,7 +26,8 @@ export class FileSource implements ByteSource {
   /** bytes from a position to the next that is known to be bad; undefined: none is known */
   readonly #clear: ((position: number) => number) | undefined;
   #closed = false;
-  #leavesCache = false;
+  /** bytes in the page cache before it was read, negative where the kernel cannot tell; undefined: never mind */
+  #cached: number | undefined;
 
   constructor(file: Uint8Array | string) {
     this.path = pathText(file);
@@ -113,24 +114,36 @@ export class FileSource implements ByteSource {
   }
 
   /**
-   * Has the kernel read all of it in the background. What was not in the page cache leaves it again
-   * when the file is closed: a recovery reads everything once, and others need the memory.
+   * What is read of it leaves the page cache again when the file is closed, unless most of it was
+   * there before: a recovery reads everything once, and others need the memory.
    */
+  leaveCache(): void {
+    if (native === undefined || this.#cached !== undefined) return;
+    this.#cached = native.cachedBytes(this.fd);
+  }
+
+  /** Is so much of it in the page cache that it is not worth reading, nor to be thrown out of there? */
+  get #isCached(): boolean {
+    const there = Math.min(this.size, this.stat.blocks * 512);
+    return this.#cached !== undefined && this.#cached * 2 >= there;
+  }
+
+  /** Has the kernel read all of it in the background; then it leaves the page cache as above. */
   readAhead(): void {
     if (native === undefined || this.size === 0) return;
     // Read-ahead fills holes with pages of zeros.
     if (this.stat.blocks * 512 < this.size) return;
-    const cached = native.cachedBytes(this.fd);
-    if (cached * 2 >= this.size) return;
-    // Where the kernel cannot tell (it is older), what others have put there must stay.
-    this.#leavesCache = cached >= 0;
+    this.leaveCache();
+    if (this.#isCached) return;
     inSource(this.#device, () => native!.fadvise(this.fd, 0, 0, POSIX_FADV_WILLNEED));
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.#leavesCache) native?.fadvise(this.fd, 0, 0, POSIX_FADV_DONTNEED);
+    // Where the kernel cannot tell (it is older), what others have put there must stay.
+    if (this.#cached !== undefined && this.#cached >= 0 && !this.#isCached)
+      native?.fadvise(this.fd, 0, 0, POSIX_FADV_DONTNEED);
     closeSync(this.fd);
   }
 }

@@ -110,6 +110,8 @@ export interface OpenObject {
   readonly checked?: boolean;
   /** next range in [from, to) that may hold other than zeros; undefined: only holes are left */
   nextData(from: number, to: number): [start: number, end: number] | undefined;
+  /** once it is closed, what was read of it is to stay in no cache of the system's, where the store can see to that */
+  leaveCache?(): void;
   /** begins to read all of it in the background, where the store can */
   readAhead?(): void;
   close(): void;

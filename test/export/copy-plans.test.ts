@@ -4,6 +4,7 @@ import type { SnapSet } from '../../src/ceph/snapset.ts';
 import { erasureCode } from '../../src/ec/erasure-code.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
 import { copyPlans, noteUnreachable } from '../../src/export/copy-plans.ts';
+import { CopyQueue } from '../../src/export/copy-queue.ts';
 import { LossMap } from '../../src/export/loss-map.ts';
 import type { ObjectPlan } from '../../src/export/plan.ts';
 import type { ReadLanes } from '../../src/export/read-lanes.ts';
@@ -35,6 +36,13 @@ async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
   const out = Buffer.from(buffer);
   const lanes = {
     leastBusy: (copies: readonly ObjectCopy[]) => copies[0],
+    isPreferred: () => false,
+    queue: new CopyQueue({
+      deviceOf: ({ osd }) => ({ device: osd.name, readers: 1 }),
+      mayHelp: () => false,
+      move: () => {},
+      drop: () => {},
+    }),
     located: () => [],
     noteFault: () => {},
     copy: async ({ key }: CatalogOsd, jobs: CopyJob[]) => jobs.map((job) => byOsd[key]!(job, out)),

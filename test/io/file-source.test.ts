@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   statSync,
@@ -163,6 +164,24 @@ describe('read-ahead', () => {
     source.readAhead();
     source.close();
     expect(cachedBytes('cached')).toBe(BYTES);
+  });
+
+  it.runIf(canTell)('is not needed for that, and holes count for nothing', () => {
+    const fd = openSync(at(uncached('holed')), 'r+');
+    ftruncateSync(fd, 8 * BYTES);
+    fsyncSync(fd);
+    native?.fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+    closeSync(fd);
+    const readOnce = (leave: boolean) => {
+      const source = new FileSource(at('holed'));
+      if (leave) source.leaveCache();
+      expect(source.read(Buffer.alloc(BYTES), 0)).toBe(BYTES);
+      source.close();
+      return cachedBytes('holed');
+    };
+    expect(readOnce(true)).toBe(0);
+    expect(readOnce(false)).toBeGreaterThanOrEqual(BYTES);
+    expect(readOnce(true)).toBeGreaterThanOrEqual(BYTES);
   });
 });
 

@@ -136,6 +136,9 @@ class FileStoreObject implements OpenObject {
   nextData(from: number, to: number): [start: number, end: number] | undefined {
     return this.#file.nextData(from, to);
   }
+  leaveCache(): void {
+    this.#file.leaveCache();
+  }
   readAhead(): void {
     this.#file.readAhead();
   }

@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CopyQueue } from '../../src/export/copy-queue.ts';
+import type { ObjectCopy } from '../../src/image/object-candidates.ts';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const MIB = 1 << 20;
+const osds = Object.fromEntries(
+  ['a', 'b', 'c'].map((key) => [key, { name: key, catalog: { key } }]),
+);
+const copyOn = (device: string) => ({ osd: osds[device] }) as unknown as ObjectCopy;
+
+class Item {
+  readonly name: number;
+  readonly bytes = 4 * MIB;
+  copy: ObjectCopy;
+  spare: ObjectCopy[];
+
+  constructor(name: number, first: string, ...others: string[]) {
+    this.name = name;
+    this.copy = copyOn(first);
+    this.spare = others.map(copyOn);
+  }
+}
+
+/** Disks with a speed in MiB/s each, and what each of them was given, in order. */
+function disks(speeds: Record<string, number>, unwilling = '') {
+  const given: Record<string, number[][]> = {};
+  const dropped: number[] = [];
+  const queue = new CopyQueue<Item>({
+    deviceOf: ({ osd }) => ({ device: osd.name, readers: 1 }),
+    mayHelp: (device) => device !== unwilling,
+    move: (item, to) => {
+      item.spare = [...item.spare.filter((copy) => copy !== to), item.copy];
+      item.copy = to;
+    },
+    drop: ({ name }) => dropped.push(name),
+  });
+  /** @returns seconds that it took */
+  const run = async (items: Item[], failing = -1) => {
+    const from = performance.now();
+    const done = queue
+      .run(items, async (batch, { key }, bytes) => {
+        given[key] = [...(given[key] ?? []), batch.map(({ name }) => name)];
+        expect(batch.map(({ copy }) => copy.osd.name)).toEqual(batch.map(() => key));
+        await new Promise((resolve) => setTimeout(resolve, (bytes / MIB / speeds[key]!) * 1000));
+        if (batch.some(({ name }) => name === failing)) throw new Error(`no ${failing}`);
+      })
+      .finally(() => clearInterval(timer));
+    const timer = setInterval(() => {}, 1000);
+    done.catch(() => {});
+    await vi.runAllTimersAsync();
+    await done;
+    return (performance.now() - from) / 1000;
+  };
+  return { run, given, dropped };
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+const each = (given: Record<string, number[][]>, device: string) => (given[device] ?? []).flat();
+
+describe('what waits for a disk', () => {
+  it('is read in order, a few objects at once, fewer towards the end', async () => {
+    const { run, given } = disks({ a: 100 });
+    await run(numbers(6).map((i) => new Item(i, 'a')));
+    expect(given).toEqual({ a: [[0, 1], [2, 3], [4], [5]] });
+  });
+
+  it('is taken over by a disk that has nothing to do and a copy as well, the first of it first', async () => {
+    const { run, given } = disks({ a: 10, b: 10 });
+    const seconds = await run(numbers(20).map((i) => new Item(i, 'a', 'b')));
+    expect(seconds).toBeCloseTo(4, 1);
+    expect(each(given, 'a')).toHaveLength(10);
+    expect(given.b![0]).toEqual([2, 3]);
+    expect([...each(given, 'a'), ...each(given, 'b')].sort((x, y) => x - y)).toEqual(numbers(20));
+  });
+
+  it('makes disks of different speeds end together', async () => {
+    const { run, given } = disks({ a: 10, b: 10, c: 2 });
+    const orders = [
+      ['a', 'b', 'c'],
+      ['b', 'c', 'a'],
+      ['c', 'a', 'b'],
+    ] as [string, string, string][];
+    const items = numbers(66).map((i) => new Item(i, ...orders[i % 3]!));
+    // 264 MiB at 22 MiB/s in all; the slow disk is asked for a third of it.
+    expect(await run(items)).toBeLessThan(12 * 1.1);
+    expect(each(given, 'c').length).toBeLessThan(8);
+  });
+
+  it('stays where no other disk has a copy', async () => {
+    const { run, given } = disks({ a: 10, b: 10 });
+    await run([new Item(0, 'b'), ...numbers(8).map((i) => new Item(i + 1, 'a'))]);
+    expect(each(given, 'b')).toEqual([0]);
+    expect(each(given, 'a')).toHaveLength(8);
+  });
+
+  it('stays with a busy disk that will have it sooner than an idle one', async () => {
+    const { run, given } = disks({ a: 100, b: 1 });
+    await run([new Item(0, 'a'), new Item(1, 'b')]); // speeds are known now
+    await run(numbers(4).map((i) => new Item(i + 2, 'a', 'b')));
+    expect(each(given, 'b')).toEqual([1]);
+  });
+
+  it('is given away by a slow disk that others are sooner than, once they have little left', async () => {
+    const { run, given } = disks({ a: 100, b: 1 });
+    await run([new Item(0, 'a'), new Item(1, 'b')]); // speeds are known now
+    const seconds = await run([new Item(2, 'b'), new Item(3, 'b', 'a'), new Item(4, 'a', 'b')]);
+    expect(each(given, 'b')).toEqual([1, 2]);
+    expect(seconds).toBeCloseTo(4, 1);
+    expect(await run([new Item(5, 'b', 'a')])).toBeLessThan(0.1);
+  });
+
+  it('is not taken over by a disk that is better left alone', async () => {
+    const { run, given } = disks({ a: 10, b: 10 }, 'b');
+    await run(numbers(20).map((i) => new Item(i, 'a', 'b')));
+    expect(given.b).toBeUndefined();
+  });
+
+  it('is handed to a slow disk one by one, since nobody takes over what it has begun', async () => {
+    const { run, given } = disks({ a: 2 });
+    await run(numbers(8).map((i) => new Item(i, 'a')));
+    expect(given.a!.map((batch) => batch.length)).toEqual([2, 1, 1, 1, 1, 1, 1]);
+  });
+});
+
+describe('a failure', () => {
+  it('ends its run once nothing is in flight, and drops what was not begun', async () => {
+    const { run, dropped, given } = disks({ a: 10, b: 5 });
+    const items = [...numbers(6).map((i) => new Item(i, 'a')), new Item(6, 'b'), new Item(7, 'b')];
+    await expect(run(items, 1)).rejects.toThrow('no 1');
+    expect(dropped).toEqual([2, 3, 4, 5]);
+    // What the other disk had begun was waited for.
+    expect(each(given, 'b')).toEqual([6, 7]);
+  });
+
+  it('leaves other runs alone', async () => {
+    const { run, given } = disks({ a: 10 });
+    const [first, second] = await Promise.allSettled([
+      run(
+        numbers(4).map((i) => new Item(i, 'a')),
+        0,
+      ),
+      run([new Item(9, 'a')]),
+    ]);
+    expect(first.status).toBe('rejected');
+    expect(second.status).toBe('fulfilled');
+    expect(each(given, 'a')).toContain(9);
+  });
+});
