@@ -32,7 +32,8 @@ const OBJECT = 4 << 20;
 const given = options(DEFAULTS);
 const place = fs.mkdtempSync(path.join(given.dest, 'rbd-salvage-bench-'));
 process.on('exit', () => fs.rmSync(place, { recursive: true, force: true }));
-process.on('SIGINT', () => process.exit(130));
+// What was made goes however it ends.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 const out = path.join(place, 'out.raw');
 const script = (name) => path.join(HERE, name);
 const has = (command) => spawnSync('which', [command], { stdio: 'ignore' }).status === 0;
