@@ -1,50 +1,105 @@
-// Puts few files over many of tsc's in dist/, since a scan of a small cluster would take longer to load 250 modules, in
-// each thread anew, than to scan. The entries keep their names, so that what tsc makes alone is whole too, only slower.
+// node .ci/bundle.mjs [DIST [--elsewhere]]
+// Puts two bundles, with their dependencies, over tsc's modules in dist/: a scan of a small cluster would take
+// longer to load 300 files, in each thread anew, than to scan (docs/adr/0006-start.md).
+//   dist/start/main.js, worker.js      entries: .ci/start.cjs
+//   dist/start/*.bundle.js, *.cache    their code, and what V8 compiles it to
+//   dist/cli/main.js                   refers to the bundle; what tsc makes alone is whole too, only slower
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
+import { builtinModules, createRequire } from 'node:module';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { recordCompiled } from './record-compiled.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const CHUNKS = 'chunks';
+const DIST = path.resolve(process.argv[2] ?? path.join(ROOT, 'dist'));
+const START = path.join(DIST, 'start');
+const require = createRequire(path.join(ROOT, 'package.json'));
+
+/** Packages that hold binaries: stay in node_modules. The JavaScript that chooses among them is bundled. */
+const BINARIES = ['@koromix/*', '@node-rs/crc32-*', '@napi-rs/nice', '*.node'];
+/** Node has them loaded already, or they are used too often to be looked up at each use. */
+const AT_ONCE = /^node:(fs|path|url|util|events|buffer|timers|module|os|worker_threads)$/;
 
 /**
- * Dependencies stay in node_modules. Those that are CommonJS are required: an `import` of one has its source searched for
- * the names of its exports first, which takes several times as long as running it.
+ * What sources import from Node and from dependencies is loaded when it is first used, not when the
+ * importing module is: an `ls` starts no threads, and most scans hash nothing.
  */
-const dependencies = {
-  name: 'dependencies',
+const lazyImports = {
+  name: 'lazy-imports',
   setup({ onResolve, onLoad }) {
-    const { resolve } = createRequire(new URL('../package.json', import.meta.url));
-    onResolve({ filter: /^[^.]/, namespace: 'file' }, ({ path, kind }) => {
-      if (kind === 'entry-point') return undefined;
-      // What is imported later is taken apart by its names, which `require` would put below `default`.
-      if (kind === 'dynamic-import') return { path, external: true };
-      const isCommonJs = !path.startsWith('node:') && /\.c?js$/.test(resolve(path));
-      return isCommonJs ? { path, namespace: 'required' } : { path, external: true };
+    onResolve({ filter: /^[^./]/ }, ({ path: name, importer, kind }) => {
+      if (kind !== 'import-statement' || !importer.startsWith(path.join(ROOT, 'src')))
+        return undefined;
+      const isNode = builtinModules.includes(name.replace('node:', ''));
+      if (isNode && AT_ONCE.test(name)) return undefined;
+      return { path: name, namespace: 'lazy', sideEffects: false };
     });
-    onResolve({ filter: /.*/, namespace: 'required' }, ({ path }) => ({ path, external: true }));
-    onLoad({ filter: /.*/, namespace: 'required' }, ({ path }) => ({
-      contents: `module.exports = require(${JSON.stringify(path)});`,
+    onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path: name }) => {
+      // A class that is a package has its exports as static members, which are not enumerable.
+      const names = Object.getOwnPropertyNames(require(name)).filter(
+        (key) => !/^(default|__esModule)$/.test(key),
+      );
+      const getters = names.map(
+        (key) => `get ${JSON.stringify(key)}() { return load()[${JSON.stringify(key)}]; }`,
+      );
+      const contents = `
+        let loaded;
+        const load = () => loaded ??= require(${JSON.stringify(name)});
+        module.exports = { __esModule: true, get default() { return load(); }, ${getters.join(', ')} };`;
+      return { contents, resolveDir: ROOT };
+    });
+  },
+};
+
+/** `createRequire(import.meta.url)(...)` hides from esbuild what it should put into the bundle. */
+const plainRequires = {
+  name: 'plain-requires',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/src\/.*\.ts$/ }, ({ path: file }) => ({
+      contents: fs
+        .readFileSync(file, 'utf8')
+        .replaceAll('createRequire(import.meta.url)(', 'require('),
+      loader: 'ts',
     }));
   },
 };
 
-fs.rmSync(`${ROOT}/dist/${CHUNKS}`, { recursive: true, force: true });
-await build({
-  absWorkingDir: ROOT,
-  entryPoints: ['src/cli/main.ts', 'src/workers/worker.ts'],
-  outbase: 'src',
-  outdir: 'dist',
-  chunkNames: `${CHUNKS}/[name]-[hash]`,
-  bundle: true,
-  splitting: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-  sourcemap: true,
-  banner: {
-    js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
-  },
-  plugins: [dependencies],
-});
+const bundle = (name, entry) =>
+  build({
+    absWorkingDir: ROOT,
+    ...entry,
+    outfile: path.join(START, `${name}.bundle.js`),
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    charset: 'ascii',
+    legalComments: 'none',
+    external: BINARIES,
+    define: { 'import.meta.url': 'hereAsUrl' },
+    banner: { js: "const hereAsUrl = require('node:url').pathToFileURL(__filename).href;" },
+    plugins: [lazyImports, plainRequires],
+  });
+
+fs.rmSync(START, { recursive: true, force: true });
+fs.rmSync(path.join(DIST, 'chunks'), { recursive: true, force: true });
+fs.mkdirSync(START);
+fs.writeFileSync(path.join(START, 'package.json'), '{ "type": "commonjs" }\n');
+// Piscina looks for its own worker beside itself, and that one for ours: they are one file.
+const piscina = path.join(path.dirname(require.resolve('piscina')), 'worker.js');
+const worker = `export * from './src/workers/worker.ts';\nimport ${JSON.stringify(piscina)};\n`;
+await bundle('main', { entryPoints: ['src/cli/main.ts'] });
+await bundle('worker', { stdin: { contents: worker, resolveDir: ROOT } });
+// What V8 made here is of no use to another Node.
+if (!process.argv.includes('--elsewhere')) recordCompiled(START);
+for (const name of ['main', 'worker']) {
+  fs.copyFileSync(path.join(ROOT, '.ci/start.cjs'), path.join(START, `${name}.js`));
+}
+fs.writeFileSync(
+  path.join(DIST, 'cli/main.js'),
+  `// bundled
+import bundle from '../start/main.js';
+export const { makeProgram, run } = bundle;
+`,
+);

@@ -91,8 +91,10 @@ function addCompletions(target) {
 export function makeTree({ root, dist, target, scratch, installed, arches }) {
   const request = { root, scratch, arches };
   fs.mkdirSync(target);
-  const withoutMaps = { recursive: true, filter: (file) => !file.endsWith('.map') };
-  fs.cpSync(dist, path.join(target, 'dist'), withoutMaps);
+  // Maps, and what V8 compiled for the Node that builds.
+  const ofNoUse = /\.(map|cache)$/;
+  const useful = { recursive: true, filter: (file) => !ofNoUse.test(file) };
+  fs.cpSync(dist, path.join(target, 'dist'), useful);
   for (const name of ['bin', 'docs', 'package.json', 'README.md', 'CHANGELOG.md', 'LICENSE']) {
     fs.cpSync(path.join(root, name), path.join(target, name), { recursive: true });
   }

@@ -1,11 +1,21 @@
 import { type Folder, MIN_FOLDED, makeFolder } from './crc32c-fold.ts';
 import { crc32cInJavaScript } from './crc32c-table.ts';
 
-/** Its binary cannot be loaded from a file system mounted noexec, nor on platforms that it lacks. */
-const standardCrc32c = await import('@node-rs/crc32').then(
-  ({ crc32c }) => crc32c,
-  () => crc32cInJavaScript,
-);
+/** Standard crc32c of `bytes`, going on from `previous`. */
+export type Crc32c = (bytes: Uint8Array, previous?: number) => number;
+
+let loadFaster: () => Crc32c = () => crc32cInJavaScript;
+
+/** On first use: most threads of a short run check nothing, and a library takes 4 ms to load. */
+let standardCrc32c: Crc32c = (bytes, previous) => {
+  standardCrc32c = loadFaster();
+  return standardCrc32c(bytes, previous);
+};
+
+/** Says where a faster crc32c is to be had, once one is needed. */
+export function offerCrc32c(load: () => Crc32c): void {
+  loadFaster = load;
+}
 
 /** 1 MiB: large enough that system calls do not count, small enough to stay in the cache. */
 const READ_BYTES = 1 << 20;
@@ -31,7 +41,7 @@ export const readBuffer = (): Buffer => ownFolder().buffer;
 
 function plainCrc32c(seed: number, bytes: Uint8Array): number {
   // The library computes the inverted form and inverts its own initial value likewise.
-  return ~standardCrc32c(bytes as Buffer, ~seed >>> 0) >>> 0;
+  return ~standardCrc32c(bytes, ~seed >>> 0) >>> 0;
 }
 
 /**
@@ -47,7 +57,7 @@ export function cephCrc32c(seed: number, bytes: Uint8Array): number {
 /** RocksDB's and LevelDB's masked crc32c over `bytes` (the standard, inverted form inside). */
 export function maskedCrc32c(...parts: Uint8Array[]): number {
   let crc = 0;
-  for (const part of parts) crc = standardCrc32c(part as Buffer, crc);
+  for (const part of parts) crc = standardCrc32c(part, crc);
   return ((((crc >>> 15) | (crc << 17)) >>> 0) + 0xa282ead8) >>> 0;
 }
 

@@ -1,8 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { errorText, SalvageError } from '../errors/salvage-error.ts';
-import { exitAtOnce } from '../io/native.ts';
-import { hasStuckThreads } from '../workers/pool.ts';
+import '../io/native-crc32c.ts';
+import { hasStuckThreads } from '../workers/stuck-threads.ts';
 import type { CommandContext, Command as SalvageCommand, Streams } from './context.ts';
 import { decisionLog, noLog } from './decision-log.ts';
 import { EXIT_STATUSES } from './describe/program-words.ts';
@@ -93,6 +93,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
 
 /** Only those that the first argument names; all of them where it names none, for the help text. */
 function commandsFor(first = ''): Promise<Register[]> {
+  if (first === '--version' || first === '-V') return Promise.resolve([]);
   const called = Object.keys(COMMANDS).filter((name) => name.split(' ')[0] === first);
   const loads = called.length > 0 ? called.map((name) => COMMANDS[name]!) : Object.values(COMMANDS);
   return Promise.all(loads.map((load) => load()));
@@ -168,7 +169,10 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
     for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
     for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
     // Node would wait for them, and a disk that hangs may never let go.
-    if (hasStuckThreads()) exitAtOnce(closed ? EXIT.failed : status);
+    if (hasStuckThreads()) {
+      const { exitAtOnce } = await import('../io/native.ts');
+      exitAtOnce(closed ? EXIT.failed : status);
+    }
   }
   return closed ? EXIT.failed : status;
 }

@@ -5,6 +5,7 @@ import { deserializeError, type SerializedError, sourceIoError } from '../errors
 import { type BadBlocks, knownBadBlocks } from '../io/bad-blocks.ts';
 import { PulseWatch } from '../io/heartbeat.ts';
 import type { TaskRunner } from '../io/ports.ts';
+import { sawStuckThread } from './stuck-threads.ts';
 
 /** A worker's answer: errors are data, because a posted `Error` loses its class and fields. */
 export type Answer<T> = ({ ok: true; value: T } | { ok: false; error: SerializedError }) & {
@@ -20,10 +21,10 @@ export interface Message<Task> {
   bad: readonly BadBlocks[];
 }
 
-// Tests run the sources themselves; threads need built code either way. `npm run build` moves this
-// module to other folders beside `workers`.
+// Tests run the sources themselves; threads need built code either way. Bundled, this module has a
+// bundled worker beside it.
 const SOURCES = import.meta.url.endsWith('.ts');
-const BUILT = SOURCES ? '../../dist/workers/worker.js' : '../workers/worker.js';
+const BUILT = SOURCES ? '../../dist/workers/worker.js' : './worker.js';
 const WORKER = fileURLToPath(new URL(BUILT, import.meta.url));
 /** Threads cost about 10 MiB each and a fifth of a second: kept while work may still come. */
 const IDLE_TIMEOUT_MS = 5_000;
@@ -68,10 +69,6 @@ class Watch {
   }
 }
 
-/** A thread that is in a system call for ever keeps the process from ending by itself. */
-let stuckThreads = 0;
-export const hasStuckThreads = (): boolean => stuckThreads > 0;
-
 /**
  * A pool of `threads` worker threads. They start at once, while the caller still prepares. A task
  * whose thread is in one read of a source for longer than `readTimeoutS` fails (SOURCE_IO,
@@ -81,6 +78,8 @@ export const hasStuckThreads = (): boolean => stuckThreads > 0;
 export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskRunner {
   const pool = new Piscina({
     filename: WORKER,
+    // Each thread asks for one task before the first comes: without a name for one that is not there.
+    name: 'scan',
     minThreads: threads,
     maxThreads: threads,
     idleTimeout: IDLE_TIMEOUT_MS,
@@ -98,7 +97,7 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
       let stuck = false;
       watch.add(pulse, () => {
         stuck = true;
-        stuckThreads++;
+        sawStuckThread();
         stop.abort();
       });
       try {
@@ -120,7 +119,7 @@ export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskR
     async close() {
       // A thread in a call that never returns would be waited for without end.
       const late = delay(CLOSE_MS, true, { ref: false });
-      if (await Promise.race([pool.destroy().then(() => false), late])) stuckThreads++;
+      if (await Promise.race([pool.destroy().then(() => false), late])) sawStuckThread();
     },
   };
 }

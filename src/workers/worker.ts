@@ -3,6 +3,7 @@ import { serializeError } from '../errors/salvage-error.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { setBadBlocks } from '../io/bad-blocks.ts';
 import { beatInto } from '../io/heartbeat.ts';
+import '../io/native-crc32c.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import type { Answer, Message } from './pool.ts';
 
