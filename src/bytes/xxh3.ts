@@ -1,11 +1,20 @@
-import { addTo, highOfProduct, multiplyBy, rotl64, u64, wordAt, wordsOf } from './words64.ts';
-import { avalanche64, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5 } from './xxh64.ts';
+import {
+  PRIME32_1,
+  PRIME32_2,
+  PRIME32_3,
+  PRIME64_1,
+  PRIME64_2,
+  PRIME64_3,
+  PRIME64_4,
+  PRIME64_5,
+  rotl64,
+  u64,
+} from './xxh-primes.ts';
+import { xxh3Stripes } from './xxh-stripes.ts';
+import { avalanche64 } from './xxh64.ts';
 
 /** The 64-bit XXH3 with seed 0 and the default secret (xxhash.h of libxxhash 0.8), as RocksDB has it. */
 
-const PRIME32_1 = 0x9e3779b1;
-const PRIME32_2 = 0x85ebca77n;
-const PRIME32_3 = 0xc2b2ae3dn;
 const PRIME_MX1 = 0x165667919e3779f9n;
 const PRIME_MX2 = 0x9fb21c651e98df25n;
 
@@ -21,9 +30,6 @@ const SECRET = Uint8Array.from(
 );
 const secret = new DataView(SECRET.buffer);
 const secret64 = (at: number): bigint => secret.getBigUint64(at, true);
-
-const STRIPE = 64;
-const STRIPES_IN_BLOCK = 16;
 
 function foldedProduct(x: bigint, y: bigint): bigint {
   const product = x * y;
@@ -87,47 +93,17 @@ function upTo240(view: DataView, length: number): bigint {
   return avalanche(u64(sum + mix16(view, length - 16, 136 - 17)));
 }
 
-/** One stripe into the eight lanes: the hot loop. */
-function accumulate(lanes: Int32Array, view: DataView, at: number, key: number): void {
-  for (let i = 0; i < 16; i += 2) {
-    const low = view.getInt32(at + i * 4, true);
-    const high = view.getInt32(at + i * 4 + 4, true);
-    const keyedLow = low ^ secret.getInt32(key + i * 4, true);
-    const keyedHigh = high ^ secret.getInt32(key + i * 4 + 4, true);
-    addTo(lanes, i ^ 2, low, high);
-    addTo(lanes, i, Math.imul(keyedLow, keyedHigh), highOfProduct(keyedLow, keyedHigh));
-  }
-}
+const START = BigUint64Array.of(
+  ...[PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3],
+  ...[PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1],
+);
 
-function scramble(lanes: Int32Array): void {
-  for (let i = 0; i < 16; i += 2) {
-    const high = lanes[i + 1]!;
-    // ^= >> 47: what comes of the high half's upper 17 bits
-    lanes[i] = lanes[i]! ^ (high >>> 15) ^ secret.getInt32(128 + i * 4, true);
-    lanes[i + 1] = high ^ secret.getInt32(128 + i * 4 + 4, true);
-    multiplyBy(lanes, i, PRIME32_1 | 0, 0);
-  }
-}
-
-function long(view: DataView, length: number): bigint {
-  const lanes = wordsOf(
-    ...[PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3],
-    ...[PRIME64_4, PRIME32_2, PRIME64_5, BigInt(PRIME32_1)],
-  );
-  // The last stripe is taken from the end, whole, and differs in its part of the secret.
-  const stripes = Math.floor((length - 1) / STRIPE);
-  for (let n = 0; n < stripes; n++) {
-    const inBlock = n % STRIPES_IN_BLOCK;
-    accumulate(lanes, view, n * STRIPE, inBlock * 8);
-    if (inBlock === STRIPES_IN_BLOCK - 1) scramble(lanes);
-  }
-  accumulate(lanes, view, length - STRIPE, 192 - STRIPE - 7);
-  let hash = BigInt(length) * PRIME64_1;
-  for (let i = 0; i < 4; i++) {
-    hash += foldedProduct(
-      wordAt(lanes, 4 * i) ^ secret64(11 + 16 * i),
-      wordAt(lanes, 4 * i + 2) ^ secret64(11 + 16 * i + 8),
-    );
+function long(bytes: Uint8Array): bigint {
+  const lanes = xxh3Stripes(bytes, START, SECRET);
+  let hash = BigInt(bytes.length) * PRIME64_1;
+  for (let i = 0; i < 8; i += 2) {
+    const key = 11 + 8 * i;
+    hash += foldedProduct(lanes[i]! ^ secret64(key), lanes[i + 1]! ^ secret64(key + 8));
   }
   return avalanche(u64(hash));
 }
@@ -138,5 +114,5 @@ export function xxh3(bytes: Uint8Array): bigint {
   const { length } = bytes;
   if (length <= 16) return upTo16(view, length);
   if (length <= 128) return upTo128(view, length);
-  return length <= 240 ? upTo240(view, length) : long(view, length);
+  return length <= 240 ? upTo240(view, length) : long(bytes);
 }

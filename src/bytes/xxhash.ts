@@ -2,9 +2,9 @@ import { xxh3 } from './xxh3.ts';
 import { xxh64 } from './xxh64.ts';
 
 /**
- * The xxHash family, for table blocks (seed 0) and BlueStore's data checksums (all ones). Written in
- * JavaScript: a library in WebAssembly can only be made ready asynchronously, so every thread would
- * have to do that before it knows whether it will meet such a checksum.
+ * The xxHash family, for table blocks (seed 0) and BlueStore's data checksums (all ones). Ours, since it
+ * has to be synchronous: the library made its WebAssembly asynchronously, so every thread had to spend
+ * 13 ms on that before it could know whether it would meet such a checksum.
  */
 export type XxhashSeed = 'zero' | 'ones';
 
