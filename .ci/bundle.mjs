@@ -1,6 +1,6 @@
 // node .ci/bundle.mjs [DIST [--elsewhere]]
 // Puts two bundles, with their dependencies, over tsc's modules in dist/: a scan of a small cluster would take
-// longer to load 300 files, in each thread anew, than to scan (docs/adr/0006-start.md).
+// longer to load 300 files, in each thread anew, than to scan (docs/adr/0009-start.md).
 //   dist/start/main.js, worker.js      entries: .ci/start.cjs
 //   dist/start/*.bundle.js, *.cache    their code, and what V8 compiles it to
 //   dist/cli/main.js                   refers to the bundle; what tsc makes alone is whole too, only slower
@@ -36,17 +36,20 @@ const lazyImports = {
       return { path: name, namespace: 'lazy', sideEffects: false };
     });
     onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path: name }) => {
+      const whole = require(name);
       // A class that is a package has its exports as static members, which are not enumerable.
-      const names = Object.getOwnPropertyNames(require(name)).filter(
-        (key) => !/^(default|__esModule)$/.test(key),
+      const names = Object.getOwnPropertyNames(whole).filter(
+        (key) => !/^(default|__esModule|length|name|prototype|arguments|caller)$/.test(key),
       );
-      const getters = names.map(
-        (key) => `get ${JSON.stringify(key)}() { return load()[${JSON.stringify(key)}]; }`,
-      );
+      // What is imported as the default is module.exports itself, which may be a function.
+      const stub = typeof whole === 'function' ? '(...args) => load()(...args)' : '{}';
       const contents = `
         let loaded;
         const load = () => loaded ??= require(${JSON.stringify(name)});
-        module.exports = { __esModule: true, get default() { return load(); }, ${getters.join(', ')} };`;
+        module.exports = ${stub};
+        for (const key of ${JSON.stringify(names)}) {
+          Object.defineProperty(module.exports, key, { get: () => load()[key], enumerable: true });
+        }`;
       return { contents, resolveDir: ROOT };
     });
   },
@@ -75,10 +78,19 @@ const bundle = (name, entry) =>
     platform: 'node',
     target: 'node20',
     charset: 'ascii',
+    // Names and lines stay, so that a stack trace still says where.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 160,
     legalComments: 'none',
     external: BINARIES,
     define: { 'import.meta.url': 'hereAsUrl' },
-    banner: { js: "const hereAsUrl = require('node:url').pathToFileURL(__filename).href;" },
+    // As Node wraps a module, so that .ci/start.cjs can hand it to V8 as it is.
+    banner: {
+      js: `(function (exports, require, module, __filename, __dirname) { 'use strict';
+const hereAsUrl = require('node:url').pathToFileURL(__filename).href;`,
+    },
+    footer: { js: '})' },
     plugins: [lazyImports, plainRequires],
   });
 

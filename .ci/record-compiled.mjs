@@ -9,8 +9,13 @@ const LOADER = fileURLToPath(new URL('./start.cjs', import.meta.url));
 /** Goes on where start.cjs ends, with its variables: keeps what has been compiled by the time the process or a task is over. */
 const RECORDER = `
 const keep = () => {
-  const head = Buffer.concat([Buffer.from(identity(), 'latin1'), source]);
-  fs.writeFileSync(path.join(__dirname, name + '.cache'), Buffer.concat([head, script.createCachedData()]));
+  const code = script.createCachedData();
+  const all = Buffer.concat([identity(), source, code, code]);
+  // Threads keep theirs at the same time.
+  const { threadId } = require('node:worker_threads');
+  const file = path.join(__dirname, name + '.cache');
+  fs.writeFileSync(file + threadId, all);
+  fs.renameSync(file + threadId, file);
 };
 if (name === 'main') process.on('exit', keep);
 else {
@@ -31,7 +36,7 @@ function makeSource(directory) {
     ['fsid', '4b1c7c1e-0d5c-4f6c-8a3b-2f6d1c9e7a10\n'],
     ['ceph_fsid', '9a2f5d64-33f1-4e0a-b0a1-6c1d2e3f4a5b\n'],
   ]) {
-    fs.writeFileSync(path.join(directory, 'osd', name), text.replace('\\\n', '\n'));
+    fs.writeFileSync(path.join(directory, 'osd', name), text);
   }
   for (let i = 0; i < 8; i++) {
     const name = `rbd\\udata.1234.000000000000000${i}__head_0000000${i}__1`;
