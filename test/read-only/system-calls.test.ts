@@ -44,6 +44,7 @@ describe('what counts as a change', () => {
   it('is not what only speaks of a source, or is about its neighbour', () => {
     expect(isAbout(call('write(2<pipe:[1]>, "/s/f: damaged", 13) = 13'), '/s')).toBe(false);
     expect(isAbout(call('unlink("/s2/f") = 0'), '/s')).toBe(false);
+    expect(isAbout(call('pwrite64(3</t>, "\\331</s/f", 6, 0) = 6'), '/s')).toBe(false);
   });
 });
 

@@ -52,7 +52,8 @@ const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\
 
 /** Is a file or directory below `directory` named in the call, or open under a descriptor in it? */
 export function isAbout({ name, text }: Call, directory: string): boolean {
-  if (new RegExp(`\\d<${escaped(directory)}[/>]`).test(text)) return true;
+  // Not an octal escape: a path of 60 bytes in MessagePack is written as \331< and itself.
+  if (new RegExp(`(?<![\\\\\\d])\\d+<${escaped(directory)}[/>]`).test(text)) return true;
   if (CARRIES_DATA.test(name)) return false;
   return new RegExp(`"${escaped(directory)}[/"]`).test(text);
 }
