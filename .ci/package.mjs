@@ -38,6 +38,8 @@ function built(scratch) {
   const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
   const argv = [tsc, '-p', 'tsconfig.build.json', '--outDir', made];
   execFileSync(process.execPath, argv, { cwd: ROOT, stdio: 'inherit' });
+  const wasm = [path.join(ROOT, '.ci/wasm.mjs'), made];
+  execFileSync(process.execPath, wasm, { cwd: ROOT, stdio: 'inherit' });
   const bundle = [path.join(ROOT, '.ci/bundle.mjs'), made, '--elsewhere'];
   execFileSync(process.execPath, bundle, { cwd: ROOT, stdio: 'inherit' });
   return made;

@@ -171,5 +171,11 @@ interface FoldExports {
  */
 export function makeFolder(bytes: number, plain: Crc): Folder | undefined {
   const exports = instantiate<{ fold: Fold }>(MODULE);
-  return exports && new Folder(bytes, exports, plain);
+  try {
+    return exports && new Folder(bytes, exports, plain);
+  } catch (error) {
+    // Its memory cannot grow.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import { unsupportedError } from '../errors/salvage-error.ts';
 import { kernelModule } from './xxh-kernel.ts';
 
 /** Where the secret and the data lie in the kernel's memory, behind the lanes. */
@@ -16,19 +17,21 @@ interface Exports {
   scramble(key: number): void;
 }
 
-interface WebAssemblyNamespace {
-  Module: new (bytes: Uint8Array) => unknown;
-  Instance: new (module: unknown) => { exports: unknown };
-}
-
 function load() {
-  // Node has WebAssembly, but its types for it come with the DOM's only.
-  const { WebAssembly } = globalThis as unknown as { WebAssembly: WebAssemblyNamespace };
   // Compiled at once: it has not even 1 KiB, and no one can wait here.
-  const module = new WebAssembly.Module(kernelModule());
-  const { memory, ...functions } = new WebAssembly.Instance(module).exports as Exports;
+  const { memory, ...functions } = instantiated(new WebAssembly.Module(kernelModule()));
   const lanes = new BigUint64Array(memory.buffer, 0, 8);
   return { ...functions, memory: new Uint8Array(memory.buffer), lanes };
+}
+
+function instantiated(module: unknown): Exports {
+  try {
+    return new WebAssembly.Instance(module as never).exports as unknown as Exports;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    // Ten gigabytes of addresses for each memory, however little of it is used.
+    throw unsupportedError('xxHash: no address space for WebAssembly: `ulimit -v unlimited`');
+  }
 }
 
 let loaded: ReturnType<typeof load> | undefined;

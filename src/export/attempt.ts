@@ -1,3 +1,4 @@
+import { NOSNAP } from '../ceph/encoding.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { CopyFailure, CopyJob } from './copy-objects.ts';
 import type { Verify } from './copy-plans.ts';
@@ -103,6 +104,8 @@ export class Attempt {
       salvage: stage === 'sectors',
       lenient: stage === 'whole' || stage === 'older' || verify === 'none',
       examine: plan.unexamined,
+      // What belongs to a snapshot is shared by other snapshots, and by clones.
+      lastUse: plan.layer.snapId === NOSNAP,
     };
   }
 

@@ -40,6 +40,8 @@ export interface CopyJob {
   salvage: boolean;
   /** nobody has looked at its object_info yet: take size and digest from there */
   examine: boolean;
+  /** nobody else is likely to read it after this: it need not stay in the page cache */
+  lastUse?: boolean;
 }
 
 /** `whiteout`: the object does not exist, which is no fault */
@@ -97,11 +99,16 @@ function openJob(store: ObjectStoreReader, job: CopyJob): Opening {
   try {
     const verify = !job.lenient;
     const object = job.ec === undefined ? store.open(job.ref, { verify }) : openShards(job.ec, job);
-    object.leaveCache?.();
+    if (isLastUse(job, object)) object.leaveCache?.();
     return { object };
   } catch (error) {
     return { failure: unreadable(error) };
   }
+}
+
+/** Of an object that is read in parts, the rest will be asked for. */
+function isLastUse({ lastUse, pieces }: CopyJob, object: OpenObject): boolean {
+  return lastUse === true && coversAll(pieces, object.size);
 }
 
 /** What the sink throws is the destination's fault and ends the export. */
@@ -149,13 +156,14 @@ function objectInfoOf(object: OpenObject): ObjectInfo | undefined {
 }
 
 /** Opens the shards that can be opened, as one object. @throws CORRUPT, UNSUPPORTED */
-function openShards(ec: EcJob, { size, lenient, salvage }: CopyJob): OpenObject {
+function openShards(ec: EcJob, job: CopyJob): OpenObject {
+  const { size, lenient, salvage } = job;
   const shards = new Map<number, OpenObject>();
   for (const { location, ref } of ec.shards) {
     try {
       if (shards.has(ref.id.shard)) continue;
       const shard = storeAt(location).open(ref, { verify: !lenient });
-      shard.leaveCache?.();
+      if (job.lastUse && coversAll(job.pieces, size ?? 0)) shard.leaveCache?.();
       shards.set(ref.id.shard, shard);
     } catch (error) {
       if (!isSourceFault(error)) throw error;

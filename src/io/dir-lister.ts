@@ -1,4 +1,12 @@
-import { closeSync, constants, type Dirent, fstatSync, readdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { inSource } from './heartbeat.ts';
 import { native } from './native.ts';
 import { asPath, openForReading } from './open-source.ts';
@@ -100,10 +108,13 @@ export interface WholeListing {
   taken(n: number, plain: boolean): void;
 }
 
-/** A name has 255 bytes at the most. */
-const NAME_ROOM = 256;
+/** A name has 255 bytes at the most, or as many characters of three bytes each. */
+const NAME_ROOM = 1024;
 
-/** Node gives names as strings only: joined, so that they become bytes in one go. */
+/**
+ * Node gives names as strings only: joined, so that they become bytes in one go. Their types would take
+ * as long again, so a pipe or a directory with an object's name passes for one until it is opened.
+ */
 function wholePlain(directory: Uint8Array, listing: WholeListing): void {
   const names = readdirSync(asPath(directory), 'latin1');
   const atOnce = Math.floor(listing.target().length / NAME_ROOM);
@@ -168,6 +179,15 @@ export function listNames(directory: string): string[] {
     names.push(decoder.decode(buffer.subarray(start, end)));
   });
   return names;
+}
+
+/** Is there a directory, and no link to one, where the listing did not tell? */
+export function isRealDirectory(path: Uint8Array): boolean {
+  try {
+    return lstatSync(asPath(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The stamp of a directory without listing it: one system call. @throws what `stat` throws */

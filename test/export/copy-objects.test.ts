@@ -18,6 +18,7 @@ interface Content {
 function storeOf(objects: Record<string, Content>) {
   const reads: [position: number, length: number][] = [];
   let open = 0;
+  const left: string[] = [];
   const store = {
     open(ref: ObjectRef): OpenObject {
       const name = Buffer.from(ref.id.name).toString();
@@ -25,10 +26,13 @@ function storeOf(objects: Record<string, Content>) {
       if (content === undefined)
         throw sourceIoError(`${name}: gone`, { path: name, errno: 'ENOENT' });
       open++;
-      return opened(name, content, reads, () => open--);
+      return {
+        ...opened(name, content, reads, () => open--),
+        leaveCache: () => left.push(name),
+      };
     },
   } as unknown as ObjectStoreReader;
-  return { store, reads, openObjects: () => open };
+  return { store, reads, left, openObjects: () => open };
 }
 
 function opened(
@@ -84,7 +88,7 @@ function copied(objects: Record<string, Content>, jobs: CopyJob[], length = 64) 
   const fake = storeOf(objects);
   const results = copyObjects(fake.store, jobs, { kind: 'memory', buffer, base: 1000 });
   expect(fake.openObjects()).toBe(0);
-  return { results, out, reads: fake.reads };
+  return { results, out, reads: fake.reads, left: fake.left };
 }
 
 const text = (out: Buffer) => out.toString('latin1').replaceAll('\xee', '.');
@@ -93,6 +97,16 @@ const nine = { bytes: Buffer.from('123456789') };
 const NINE_DIGEST = ~0xe3069283 >>> 0;
 
 describe('copyObjects', () => {
+  it('leaves nothing in the page cache of what is read whole and for the last time', () => {
+    const objects = { a: nine, b: nine, c: nine };
+    const { left } = copied(objects, [
+      job('a', [0, 9, 1000], { lastUse: true }),
+      job('b', [0, 4, 1010], { lastUse: true }),
+      job('c', [0, 9, 1020], { lastUse: false }),
+    ]);
+    expect(left).toEqual(['a']);
+  });
+
   it('puts pieces of objects where they belong in the image', () => {
     const objects = { a: { bytes: Buffer.from('abcdef') }, b: { bytes: Buffer.from('uvwxyz') } };
     const jobs = [job('a', [0, 2, 1000, 2, 2, 1004]), job('b', [0, 2, 1002, 4, 2, 1006])];

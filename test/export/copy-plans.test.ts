@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CatalogOsd } from '../../src/catalog/catalog.ts';
+import { NOSNAP } from '../../src/ceph/encoding.ts';
 import type { SnapSet } from '../../src/ceph/snapset.ts';
 import { erasureCode } from '../../src/ec/erasure-code.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
@@ -22,7 +23,7 @@ function planOf(copies: ObjectCopy[], parts: Partial<ObjectPlan> = {}): ObjectPl
   return {
     ...{ object: 'rbd_data.1.0', pg: '7.0', copies, lastResort: [], erasure: undefined },
     ...{ size: 8, digest: undefined, version: "60'5", doubt: undefined, unexamined: false },
-    pieces: [0, 8, BASE],
+    ...{ layer: { snapId: NOSNAP } as ObjectPlan['layer'], pieces: [0, 8, BASE] },
     ...parts,
   } as ObjectPlan;
 }

@@ -51,7 +51,7 @@ function runBare(command: string, argv: readonly string[], env: Record<string, s
 beforeAll(async () => {
   // Not below the checkout, where Node would find its node_modules.
   work = mkdtempSync(path.join(tmpdir(), 'rbd-salvage-bare-'));
-  const make = ['.ci/package.mjs', '--platform', 'current', '--dist', 'dist', '--out', work];
+  const make = ['.ci/package.mjs', '--platform', 'current', '--out', work];
   if (!canHold) make.push('--no-executable');
   await promisify(execFile)(process.execPath, make, { cwd: ROOT });
   const names = readdirSync(work);

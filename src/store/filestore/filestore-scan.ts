@@ -9,6 +9,7 @@ import {
   DT_REG,
   DT_UNKNOWN,
   directoryStamp,
+  isRealDirectory,
   listDirectory,
   listWhole,
   readName,
@@ -198,8 +199,7 @@ export class CollectionScanner {
     const name = Buffer.from(buffer.subarray(start, end));
     // Objects that begin with DIR_ are escaped, so this is a directory even where the file system
     // does not tell types. Links are not followed: Ceph makes none, and they can form loops.
-    const mayBeDirectory = type === DT_DIR || type === DT_UNKNOWN;
-    if (mayBeDirectory && name.subarray(0, 4).equals(DIR_PREFIX)) {
+    if (name.subarray(0, 4).equals(DIR_PREFIX) && this.#isDirectory(name, type)) {
       this.#subdirectories.push(name.toString('latin1'));
       return;
     }
@@ -213,6 +213,11 @@ export class CollectionScanner {
       const at = path.join(this.#directory.toString(), name.toString());
       this.#options.report({ path: at, reason: errorText(error) });
     }
+  }
+
+  #isDirectory(name: Buffer, type: number): boolean {
+    if (type !== DT_UNKNOWN) return type === DT_DIR;
+    return isRealDirectory(Buffer.concat([this.#directory, Buffer.from('/'), name]));
   }
 
   #parse(name: Buffer): ParsedFileName {
