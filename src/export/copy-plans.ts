@@ -154,6 +154,7 @@ async function runRound(
     for (const { attempt, result } of outcomes) results.set(attempt, result);
     noteFaults(outcomes, osd, lanes);
     noteCopied(outcomes, losses);
+    return outcomes.reduce((sum, { attempt, result }) => sum + (result.ok ? attempt.bytes : 0), 0);
   });
   return taken.map((attempt) => ({ attempt, result: results.get(attempt)! }));
 }

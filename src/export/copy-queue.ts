@@ -36,7 +36,8 @@ const LOOK_AT = 512;
 /** What a device's last task counts for in its speed. */
 const NEWEST = 0.5;
 
-type Work<Item> = (batch: Item[], osd: CatalogOsd, bytes: number) => Promise<void>;
+/** Reads a batch. @returns bytes that the disk gave: what it failed at says nothing of its speed */
+type Work<Item> = (batch: Item[], osd: CatalogOsd, bytes: number) => Promise<number>;
 
 /** What is queued together and waited for together. */
 interface Run<Item> {
@@ -129,7 +130,9 @@ class DeviceQueue<Item extends QueuedCopy> {
   /** Would another disk have an object sooner, at the end of its queue, than a reader of this one now? */
   isLater(bytes: number, other: DeviceQueue<Item>): boolean {
     if (this.#speed === undefined || other.#speed === undefined) return false;
-    return bytes / this.#speed > other.#secondsOf(other.bytes + other.inFlight + bytes);
+    // All readers of the other disk get at what waits there, but one alone at each object.
+    const waits = other.#secondsOf(other.bytes + other.inFlight + bytes);
+    return bytes / this.#speed > Math.max(waits, bytes / other.#speed);
   }
 
   #secondsOf(bytes: number): number {
@@ -210,7 +213,9 @@ export class CopyQueue<Item extends QueuedCopy> {
       const { item, bytes } = first;
       const isBetter = (copy: ObjectCopy) => {
         const other = this.#queueOf(copy);
-        return other && this.#host.mayHelp(other.device) && queue.isLater(bytes, other);
+        // Several OSDs may lie on one disk.
+        if (other === undefined || other === queue) return false;
+        return this.#host.mayHelp(other.device) && queue.isLater(bytes, other);
       };
       const copy = item.spare.find(isBetter);
       if (copy === undefined) return;
@@ -276,11 +281,11 @@ export class CopyQueue<Item extends QueuedCopy> {
     queue.inFlight += bytes;
     const started = performance.now();
     try {
-      await run.work(items, item.copy!.osd.catalog, bytes);
+      const given = await run.work(items, item.copy!.osd.catalog, bytes);
+      if (given > 0) queue.noteSpeed(given, (performance.now() - started) / 1000);
     } catch (error) {
       this.#fail(run, error);
     }
-    queue.noteSpeed(bytes, (performance.now() - started) / 1000);
     queue.running--;
     queue.inFlight -= bytes;
     run.left -= batch.length;

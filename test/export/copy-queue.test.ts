@@ -28,12 +28,23 @@ class Item {
   }
 }
 
+interface Shape {
+  /** the disk that does not help others */
+  unwilling?: string;
+  readers?: number;
+  /** OSDs on one disk, `a:shared` */
+  on?: Record<string, string>;
+  /** seconds after which an object could not be read */
+  fault?: Record<string, number>;
+}
+
 /** Disks with a speed in MiB/s each, and what each of them was given, in order. */
-function disks(speeds: Record<string, number>, unwilling = '') {
+function disks(speeds: Record<string, number>, shape: Shape = {}) {
+  const { unwilling = '', readers = 1, on = {}, fault = {} } = shape;
   const given: Record<string, number[][]> = {};
   const dropped: number[] = [];
   const queue = new CopyQueue<Item>({
-    deviceOf: ({ osd }) => ({ device: osd.name, readers: 1 }),
+    deviceOf: ({ osd }) => ({ device: on[osd.name] ?? osd.name, readers }),
     mayHelp: (device) => device !== unwilling,
     move: (item, to) => {
       item.spare = [...item.spare.filter((copy) => copy !== to), item.copy];
@@ -48,8 +59,11 @@ function disks(speeds: Record<string, number>, unwilling = '') {
       .run(items, async (batch, { key }, bytes) => {
         given[key] = [...(given[key] ?? []), batch.map(({ name }) => name)];
         expect(batch.map(({ copy }) => copy.osd.name)).toEqual(batch.map(() => key));
-        await new Promise((resolve) => setTimeout(resolve, (bytes / MIB / speeds[key]!) * 1000));
+        const seconds = fault[key] ?? bytes / MIB / speeds[key]!;
+        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+        if (key in fault) return 0;
         if (batch.some(({ name }) => name === failing)) throw new Error(`no ${failing}`);
+        return bytes;
       })
       .finally(() => clearInterval(timer));
     const timer = setInterval(() => {}, 1000);
@@ -116,8 +130,33 @@ describe('what waits for a disk', () => {
     expect(await run([new Item(5, 'b', 'a')])).toBeLessThan(0.1);
   });
 
+  it('is not passed round between OSDs that lie on one disk', async () => {
+    const { run, given } = disks(
+      { a: 100, b: 100 },
+      { readers: 8, on: { a: 'shared', b: 'shared' } },
+    );
+    await run([new Item(0, 'a')]); // its speed is known now
+    await run([new Item(1, 'a', 'b'), new Item(2, 'b', 'a')]);
+    expect(given).toEqual({ a: [[0], [1]], b: [[2]] });
+  });
+
+  it('is not passed on to a disk that is as fast, however many readers that has', async () => {
+    const { run, given } = disks({ a: 10, b: 10 }, { readers: 8 });
+    await run([new Item(0, 'a'), new Item(1, 'b')]); // speeds are known now
+    await run([new Item(2, 'a', 'b'), new Item(3, 'a', 'b')]);
+    expect(each(given, 'b')).toEqual([1]);
+  });
+
+  it('is not drawn to a disk that fails quickly, as if it were fast', async () => {
+    const { run, given } = disks({ a: 10, b: 10, c: 10 }, { fault: { c: 0.001 } });
+    await run([new Item(0, 'a'), new Item(1, 'b'), new Item(2, 'c')]);
+    await run([new Item(3, 'a', 'c')]);
+    expect(each(given, 'c')).toEqual([2]);
+    expect(each(given, 'a')).toEqual([0, 3]);
+  });
+
   it('is not taken over by a disk that is better left alone', async () => {
-    const { run, given } = disks({ a: 10, b: 10 }, 'b');
+    const { run, given } = disks({ a: 10, b: 10 }, { unwilling: 'b' });
     await run(numbers(20).map((i) => new Item(i, 'a', 'b')));
     expect(given.b).toBeUndefined();
   });
