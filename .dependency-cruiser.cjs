@@ -73,7 +73,7 @@ module.exports = {
     ),
     only(
       'wasm',
-      ['bytes', 'errors', 'io'],
+      ['bytes', 'errors'],
       'A kernel is an inner loop over memory of its own. What its numbers mean belongs to the layer ' +
         'that calls it; what it is compiled from (wasm/assembly) imports nothing else.',
     ),

@@ -35,11 +35,10 @@ function built(scratch) {
   if (options.dist !== undefined) return options.dist;
   // Not dist/, which may still hold what a source removed since then was built into.
   const made = path.join(scratch, 'dist');
+  execFileSync(process.execPath, [path.join(ROOT, '.ci/wasm.mjs')], { stdio: 'inherit' });
   const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
   const argv = [tsc, '-p', 'tsconfig.build.json', '--outDir', made];
   execFileSync(process.execPath, argv, { cwd: ROOT, stdio: 'inherit' });
-  const wasm = [path.join(ROOT, '.ci/wasm.mjs'), made];
-  execFileSync(process.execPath, wasm, { cwd: ROOT, stdio: 'inherit' });
   const bundle = [path.join(ROOT, '.ci/bundle.mjs'), made, '--elsewhere'];
   execFileSync(process.execPath, bundle, { cwd: ROOT, stdio: 'inherit' });
   return made;

@@ -1,7 +1,7 @@
-// node .ci/wasm.mjs [DIST]
-// Compiles src/wasm/assembly (AssemblyScript) to DIST/wasm/scan-kernel.wasm. Without its runtime: the kernel manages its
-// memory itself, and needs nothing of whoever loads it.
-import path from 'node:path';
+// Compiles src/wasm/assembly (AssemblyScript) to src/wasm/scan-kernel.bytes.ts, which git does not track: a module like
+// any other, so that no file has to be found where the program runs. Without AssemblyScript's runtime: the kernel manages
+// its memory itself, and needs nothing of whoever loads it.
+import fs from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
@@ -9,16 +9,32 @@ const OPTIONS = ['--runtime', 'stub', '--noAssert', '--use', 'abort=', '--enable
 const OPTIMISE = ['-O3', '--converge'];
 /** Pages of 64 KiB: what a small scan needs. */
 const MEMORY = ['--initialMemory', '24'];
+const OUT = 'scan-kernel.wasm';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dist = path.resolve(process.argv[2] ?? path.join(root, 'dist'));
-const target = path.relative(root, path.join(dist, 'wasm/scan-kernel.wasm'));
-const files = ['src/wasm/assembly/index.ts', '--outFile', target];
+let bytes;
 const { error, stderr } = await asc.main(
-  [...files, '--baseDir', root, ...OPTIONS, ...OPTIMISE, ...MEMORY],
-  {},
+  [
+    'src/wasm/assembly/index.ts',
+    '--outFile',
+    OUT,
+    '--baseDir',
+    root,
+    ...OPTIONS,
+    ...OPTIMISE,
+    ...MEMORY,
+  ],
+  {
+    writeFile: (name, contents) => {
+      if (name === OUT) bytes = Buffer.from(contents);
+    },
+  },
 );
 if (error !== null) {
   process.stderr.write(stderr.toString());
   throw error;
 }
+fs.writeFileSync(
+  `${root}/src/wasm/scan-kernel.bytes.ts`,
+  `// Made by .ci/wasm.mjs of src/wasm/assembly.\nexport const SCAN_KERNEL = '${bytes.toString('base64')}';\n`,
+);

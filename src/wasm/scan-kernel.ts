@@ -1,9 +1,9 @@
+import { instantiate } from '../bytes/wasm-module.ts';
 import { unsupportedError } from '../errors/salvage-error.ts';
-import { wasmModule } from '../io/wasm-module.ts';
+import { SCAN_KERNEL } from './scan-kernel.bytes.ts';
 
-/** What assembly/index.ts exports. Addresses and counts come as signed numbers. */
-interface Exports {
-  memory: WebAssembly.Memory;
+/** What assembly/index.ts exports, besides its memory. Addresses and counts come as signed numbers. */
+interface Functions {
   listing(): number;
   listingBytes(): number;
   others(): number;
@@ -52,7 +52,7 @@ const MAX_TAILS = 0x7fff;
  * new set. Views of its memory are good until the next call.
  */
 export class ScanKernel {
-  readonly #exports: Exports;
+  readonly #exports: ReturnType<typeof instantiated>;
   readonly #listing: { at: number; bytes: number };
   readonly #others: number;
   readonly #scratch: { at: number; bytes: number };
@@ -60,8 +60,9 @@ export class ScanKernel {
   #memory: Buffer = Buffer.alloc(0);
   #listed: Buffer = this.#memory;
 
-  constructor(module: WebAssembly.Module = compiled()) {
-    this.#exports = instantiated(module);
+  /** @throws UNSUPPORTED where address space is limited */
+  constructor() {
+    this.#exports = instantiated();
     const { listing, listingBytes, others, scratch, scratchBytes } = this.#exports;
     this.#listing = { at: listing(), bytes: listingBytes() };
     this.#others = others();
@@ -155,16 +156,13 @@ export class ScanKernel {
   }
 }
 
-function instantiated(module: WebAssembly.Module): Exports {
-  try {
-    return new WebAssembly.Instance(module).exports as unknown as Exports;
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    // Ten gigabytes of addresses for each memory, however little of it is used.
-    throw unsupportedError(
-      'no address space for WebAssembly, which scans need: `ulimit -v unlimited`',
-    );
-  }
+function instantiated() {
+  const made = instantiate<Functions>(Buffer.from(SCAN_KERNEL, 'base64'));
+  if (made !== undefined) return made;
+  // Ten gigabytes of addresses for each memory, however little of it is used.
+  throw unsupportedError(
+    'no address space for WebAssembly, which scans need: `ulimit -v unlimited`',
+  );
 }
 
 function groupAt(words: Uint32Array, group: number): PackedGroup {
@@ -181,10 +179,4 @@ function enough(answer: number): void {
   if (answer === 0) {
     throw unsupportedError('more objects in one directory than there is memory for');
   }
-}
-
-let module: WebAssembly.Module | undefined;
-function compiled(): WebAssembly.Module {
-  module ??= wasmModule('scan-kernel.wasm');
-  return module;
 }

@@ -1,3 +1,4 @@
+import { prepareXxhash } from '../bytes/xxhash.ts';
 import type { MetadataTask, ScanTask } from '../catalog/scan-messages.ts';
 import { serializeError } from '../errors/salvage-error.ts';
 import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
@@ -23,10 +24,18 @@ async function stores() {
 
 const objectAttrs = () => import('../store/object-attrs.ts');
 
+/**
+ * @param hashes may the task come upon blocks whose checksum is xxHash's? Getting ready for them takes a
+ * thread some 13 ms
+ */
 const answering =
-  <Task, Value>(load: () => Promise<(task: Task) => Value | Promise<Value>>) =>
+  <Task, Value>(
+    load: () => Promise<(task: Task) => Value | Promise<Value>>,
+    hashes: (task: Task) => boolean = () => true,
+  ) =>
   async ({ task, pulse, bad }: Message<Task>): Promise<Answer<Value>> => {
     const run = await load();
+    if (hashes(task)) await prepareXxhash();
     beatInto(pulse);
     setBadBlocks(bad);
     try {
@@ -36,6 +45,10 @@ const answering =
     }
   };
 
+/** The names in a FileStore's directories are all that there is to scan, unless its journal has more. */
+const mayOpenDatabase = ({ location: { kind, replay } }: ScanTask): boolean =>
+  kind !== 'filestore' || replay?.state === 'replayed';
+
 export const journal = answering(async () => {
   const { surveyStore } = await import('../store/survey-store.ts');
   return (location: OsdLocation) => surveyStore(location);
@@ -43,7 +56,7 @@ export const journal = answering(async () => {
 export const scan = answering(async () => {
   const { scanCollections } = await import('../catalog/scan-collections.ts');
   return (task: ScanTask) => scanCollections(task);
-});
+}, mayOpenDatabase);
 export const metadata = answering(async () => {
   const { readMetadata } = await import('../catalog/read-metadata.ts');
   return (task: MetadataTask) => readMetadata(task);

@@ -15,7 +15,6 @@ import { native } from '../../src/io/native.ts';
 import type { KnownUnit } from '../../src/store/filestore/filestore-scan.ts';
 import type { ObjectSink, OsdLocation } from '../../src/store/object-store.ts';
 import { scanShare, scanShares } from '../../src/store/scan-store.ts';
-import { ScanKernel } from '../../src/wasm/scan-kernel.ts';
 import { type CallCounts, clearCounts, countNative } from '../helpers/count-calls.ts';
 import { workDirectory } from '../helpers/fixtures.ts';
 import { BIN } from '../helpers/program.ts';
@@ -65,8 +64,6 @@ let large = '';
 beforeAll(() => {
   small = makeOsd('small', FILES);
   large = makeOsd('large', 2 * FILES);
-  // Compiled once for each thread, whatever it scans.
-  new ScanKernel();
   countNative(native, calls);
 });
 beforeEach(() => clearCounts(calls));

@@ -17,22 +17,22 @@ import { UNPACKED, unpackedName } from './fixtures.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const BUILT = path.join(ROOT, 'dist/workers/worker.js');
-const KERNEL = path.join(ROOT, 'dist/wasm/scan-kernel.wasm');
+const KERNEL = path.join(ROOT, 'src/wasm/scan-kernel.bytes.ts');
 
-function newestSource(): number {
-  let newest = 0;
-  for (const entry of readdirSync(path.join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })) {
-    newest = Math.max(newest, statSync(path.join(ROOT, 'src', entry)).mtimeMs);
-  }
-  return newest;
+/** Is it younger than all that is in a directory of sources? */
+function isFresh(file: string, sources: string): boolean {
+  if (!existsSync(file)) return false;
+  const directory = path.join(ROOT, sources);
+  const made = statSync(file).mtimeMs;
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).every(
+    (entry) => statSync(path.join(directory, entry)).mtimeMs < made,
+  );
 }
 
 /** Worker threads and the command line run built code. */
 function build(): void {
-  const newest = newestSource();
-  const isBuilt = (file: string) => existsSync(file) && statSync(file).mtimeMs > newest;
-  if (!isBuilt(KERNEL)) compileKernel();
-  if (!isBuilt(BUILT)) compileSources();
+  if (!isFresh(KERNEL, 'src/wasm/assembly')) compileKernel();
+  if (!isFresh(BUILT, 'src')) compileSources();
 }
 
 function compileKernel(): void {

@@ -30,7 +30,6 @@ beforeAll(() => {
   copyFileSync(path.join(ROOT, 'package.json'), at('package.json'));
   symlinkSync(path.join(ROOT, 'node_modules'), at('node_modules'));
   mkdirSync(at('dist/cli'), { recursive: true });
-  cpSync(path.join(ROOT, 'dist/wasm'), at('dist/wasm'), { recursive: true });
   execFileSync(process.execPath, [path.join(ROOT, '.ci/bundle.mjs'), at('dist')], {
     stdio: 'pipe',
   });

@@ -1,6 +1,6 @@
 /**
  * The scan kernel: the work that a scan does for every object, in WebAssembly. AssemblyScript, which
- * `npm run build` compiles to dist/wasm/scan-kernel.wasm. See docs/adr/0006-scan-kernel.md.
+ * `npm run build` compiles to ../scan-kernel.bytes.ts. See docs/adr/0006-scan-kernel.md.
  */
 import { clearArena, LISTING, LISTING_BYTES, OTHERS, SCRATCH, SCRATCH_BYTES } from './memory';
 import { clearPrefixes } from './prefixes';

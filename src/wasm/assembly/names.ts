@@ -71,8 +71,8 @@ export function takeRecords(n: u32): i32 {
     }
     if (taken < 0) return -1;
     if (taken === 0 && !isDots(at)) leave(at);
-    // A record that does not get ahead would never end.
-    if (length === 0) break;
+    // A record without a name: the kernel makes none, and one that does not get ahead would never end.
+    if (length <= NAME) break;
     at = next;
   }
   return <i32>others;
