@@ -34,7 +34,7 @@ if (error !== null) {
   process.stderr.write(stderr.toString());
   throw error;
 }
-fs.writeFileSync(
-  `${root}/src/wasm/scan-kernel.bytes.ts`,
-  `// Made by .ci/wasm.mjs of src/wasm/assembly.\nexport const SCAN_KERNEL = '${bytes.toString('base64')}';\n`,
-);
+const file = `${root}/src/wasm/scan-kernel.bytes.ts`;
+const text = `// Made by .ci/wasm.mjs of src/wasm/assembly.\nexport const SCAN_KERNEL = '${bytes.toString('base64')}';\n`;
+// Left alone where nothing has changed: what was built of it is still fresh.
+if (!fs.existsSync(file) || fs.readFileSync(file, 'utf8') !== text) fs.writeFileSync(file, text);

@@ -27,25 +27,27 @@ export function lz4Decode(bytes: Uint8Array, length: number): Uint8Array {
   return output;
 }
 
-/** Raw deflate (no zlib header). @throws CORRUPT */
-export function inflateRaw(bytes: Uint8Array, maxLength: number): Uint8Array {
+type Unpack = (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer;
+
+/** Node takes no limit of 0. @throws CORRUPT */
+function byNode(what: string, unpack: Unpack, bytes: Uint8Array, maxLength: number): Uint8Array {
+  let out: Buffer;
   try {
-    const out = inflateRawSync(bytes, { maxOutputLength: Math.max(1, maxLength) });
-    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+    out = unpack(bytes, { maxOutputLength: Math.max(1, maxLength) });
   } catch (error) {
-    throw corruptError(`deflate: ${error instanceof Error ? error.message : error}`);
+    throw corruptError(`${what}: ${error instanceof Error ? error.message : error}`);
   }
+  if (out.length > maxLength) throw corruptError(`${what}: more than ${maxLength} bytes`);
+  return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
 }
 
+/** Raw deflate (no zlib header). @throws CORRUPT */
+export const inflateRaw = (bytes: Uint8Array, maxLength: number): Uint8Array =>
+  byNode('deflate', inflateRawSync, bytes, maxLength);
+
 /** A brotli stream (RFC 7932). @throws CORRUPT */
-export function brotliDecode(bytes: Uint8Array, maxLength: number): Uint8Array {
-  try {
-    const out = brotliDecompressSync(bytes, { maxOutputLength: Math.max(1, maxLength) });
-    return new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
-  } catch (error) {
-    throw corruptError(`brotli: ${error instanceof Error ? error.message : error}`);
-  }
-}
+export const brotliDecode = (bytes: Uint8Array, maxLength: number): Uint8Array =>
+  byNode('brotli', brotliDecompressSync, bytes, maxLength);
 
 interface ZstdFrame {
   window: number;

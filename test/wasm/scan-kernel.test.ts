@@ -6,6 +6,7 @@ import { DataObjectNameParser } from '../../src/store/filestore/fast-filename.ts
 import { parseFileName } from '../../src/store/filestore/object-filename.ts';
 import { ScanKernel } from '../../src/wasm/scan-kernel.ts';
 import { type DirectoryEntry, directoryRecords } from '../helpers/directory-records.ts';
+import { nameVariants } from '../helpers/name-variants.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 
@@ -170,24 +171,12 @@ it('ends with records that claim to have no length', () => {
 });
 
 describe('names with one character changed, dropped or added', () => {
-  const ALPHABET = [...'0aAgG_.\\/ude%\xff'];
-
-  function* variants(file: string): Generator<string> {
-    for (let at = 0; at <= file.length; at++) {
-      yield file.slice(0, at) + file.slice(at + 1);
-      for (const c of ALPHABET) {
-        yield file.slice(0, at) + c + file.slice(at + 1);
-        yield file.slice(0, at) + c + file.slice(at);
-      }
-    }
-  }
-
   test.each(CANONICAL)('%s: what is taken means the same to the parser of all names', (file) => {
     const kernel = new ScanKernel();
     let rows = 0;
     const { name: own, namespace, pool, shard } = parseFileName(latin1(file));
     const prefix = Buffer.from(own).toString('latin1').split('.').slice(0, -1).join('.');
-    for (const variant of variants(file)) {
+    for (const variant of nameVariants(file)) {
       kernel.clear();
       learn(kernel, file);
       if (taken(kernel, [{ name: latin1(variant) }], 7).length > 0) continue;

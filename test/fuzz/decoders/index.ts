@@ -1,4 +1,4 @@
-import { prepareXxhash } from '../../../src/bytes/xxhash.ts';
+import '../../helpers/checksums.ts';
 import type { Decoders } from '../decoder.ts';
 import { BLUESTORE } from './bluestore.ts';
 import { BYTES } from './bytes.ts';
@@ -7,9 +7,6 @@ import { CEPH } from './ceph.ts';
 import { FILESTORE } from './filestore.ts';
 import { KV } from './kv.ts';
 import { RBD } from './rbd.ts';
-
-// Databases have blocks with such checksums.
-await prepareXxhash();
 
 /** Every decoder of the program by name, which is also the name of its folder in `corpus`. */
 export const DECODERS: Decoders = {
