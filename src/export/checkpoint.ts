@@ -39,6 +39,7 @@ export class Checkpoint {
   #saving: Promise<void> | undefined;
   #failure: unknown;
   #pauseMs = INTERVAL_MS;
+  readonly #watched = new Set<() => void>();
 
   constructor({ map, store, trusted, resumed }: CheckpointRequest) {
     this.map = map;
@@ -61,6 +62,16 @@ export class Checkpoint {
     this.#changed();
   };
 
+  /**
+   * Calls `look` before each save, for what is done of work that takes longer; it calls `copied`.
+   * @returns ends that
+   */
+  readonly watch = (look: () => void): (() => void) => {
+    this.#watched.add(look);
+    this.#wait();
+    return () => this.#watched.delete(look);
+  };
+
   /** Ranges that are done, holes and all, with what was lost in them. @throws DESTINATION */
   done(ranges: readonly ImageRange[], { lost, doubtful }: Losses): void {
     for (const { offset, length } of ranges) this.map.set(offset, length, this.#proven);
@@ -73,11 +84,22 @@ export class Checkpoint {
 
   #changed(): void {
     this.#dirty = true;
+    this.#wait();
+  }
+
+  #wait(): void {
     if (this.#timer !== undefined || this.#failure !== undefined) return;
-    this.#timer = setTimeout(() => {
-      // Its failure is thrown by the next `done`.
-      this.#save().catch(() => {});
-    }, this.#pauseMs);
+    this.#timer = setTimeout(() => this.#saveChanges(), this.#pauseMs);
+  }
+
+  #saveChanges(): void {
+    for (const look of this.#watched) look();
+    // Its failure is thrown by the next `done`.
+    if (this.#dirty) this.#save().catch(() => {});
+    else {
+      this.#timer = undefined;
+      if (this.#watched.size > 0) this.#wait();
+    }
   }
 
   async #save(): Promise<void> {
@@ -96,7 +118,7 @@ export class Checkpoint {
       // A slow disk has better things to do than to sync all the time.
       this.#pauseMs = Math.max(INTERVAL_MS, performance.now() - started);
     }
-    if (this.#dirty) this.#changed();
+    if (this.#dirty || this.#watched.size > 0) this.#wait();
   }
 
   /** Saves no more, and waits for what is being saved. */

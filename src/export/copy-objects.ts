@@ -66,15 +66,20 @@ export type CopyResult =
     }
   | { ok: false; failure: CopyFailure; reason: string };
 
+/** Was nothing left out? */
+export const isWhole = (result: CopyResult): boolean => result.ok && result.bad.length === 0;
+
 /**
  * Copies objects of one OSD into the image; each job's outcome stands at its place.
  * @param readAhead begin to read the next object before one is copied
+ * @param finished becomes 1 at a job's place once all of it is written, while others are still to come
  */
 export function copyObjects(
   store: ObjectStoreReader,
   jobs: readonly CopyJob[],
   target: ImageTarget,
   readAhead = false,
+  finished?: Uint8Array<SharedArrayBuffer>,
 ): CopyResult[] {
   const sink = openSink(target);
   let next: Opening | undefined;
@@ -84,7 +89,9 @@ export function copyObjects(
       const following = readAhead ? jobs[i + 1] : undefined;
       next = following && openJob(store, following);
       next?.object?.readAhead?.();
-      return copyTolerantly(opening, job, sink);
+      const result = copyTolerantly(opening, job, sink);
+      if (finished !== undefined && isWhole(result)) Atomics.store(finished, i, 1);
+      return result;
     });
   } finally {
     next?.object?.close();

@@ -3,7 +3,7 @@ import { errorText } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
-import type { CopyResult } from './copy-objects.ts';
+import { type CopyResult, isWhole } from './copy-objects.ts';
 import type { Decision } from './decision.ts';
 import type { LossMap } from './loss-map.ts';
 import { type BereftPlan, detailOf, forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
@@ -149,7 +149,9 @@ async function runRound(
   const results = new Map<Attempt, CopyResult>();
   await lanes.queue.run(taken, async (batch, osd, bytes) => {
     const jobs = batch.map((attempt) => attempt.job(verify, lanes));
-    const own = await lanes.copy(osd, jobs, target, bytes);
+    const own = await copyWatched(batch, losses, (finished) =>
+      lanes.copy(osd, jobs, target, bytes, finished),
+    );
     const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: own[i]! }));
     for (const { attempt, result } of outcomes) results.set(attempt, result);
     noteFaults(outcomes, osd, lanes);
@@ -169,9 +171,34 @@ function noteFaults(outcomes: readonly Outcome[], osd: CatalogOsd, lanes: ReadLa
 
 /** Tells of what is done for good, while others of the round are still being read. */
 function noteCopied(outcomes: readonly Outcome[], { copied }: Losses): void {
-  if (copied === undefined) return;
   for (const { attempt, result } of outcomes) {
-    if (result.ok && result.bad.length === 0 && attempt.doubt === undefined) copied(attempt.pieces);
+    if (isWhole(result) && attempt.doubt === undefined) copied?.(attempt.pieces);
+  }
+}
+
+/** What a worker makes of an object's byte once it is done, and what becomes of that. */
+const FINISHED = 1;
+const TOLD = 2;
+
+/** Where it matters, what a worker has finished is told of before the rest of its batch is done. */
+async function copyWatched<T>(
+  batch: readonly Attempt[],
+  { copied, watch }: Losses,
+  copy: (finished?: Uint8Array<SharedArrayBuffer>) => Promise<T>,
+): Promise<T> {
+  if (copied === undefined || watch === undefined) return copy();
+  const finished = new Uint8Array(new SharedArrayBuffer(batch.length));
+  const stop = watch(() => {
+    for (const [i, { doubt, pieces }] of batch.entries()) {
+      if (Atomics.load(finished, i) !== FINISHED) continue;
+      if (doubt === undefined) copied(pieces);
+      finished[i] = TOLD;
+    }
+  });
+  try {
+    return await copy(finished);
+  } finally {
+    stop();
   }
 }
 

@@ -24,8 +24,10 @@ export interface QueueHost<Item extends QueuedCopy> {
   drop(item: Item): void;
 }
 
-/** One message to a worker, and what a kill costs for each reader: 8 MiB or a thousand objects. */
-const TASK_BYTES = 8 << 20;
+/** One message to a worker: a reader waits about a millisecond for the next one. */
+const TASK_BYTES = 64 << 20;
+/** The first of a disk whose speed nobody knows yet. */
+const FIRST_BYTES = 8 << 20;
 const TASK_OBJECTS = 1024;
 /** As little as is worth a message, towards the end. */
 const LEAST_BYTES = 1 << 20;
@@ -118,7 +120,7 @@ class DeviceQueue<Item extends QueuedCopy> {
 
   /** Bytes that one of its readers is not too long busy with. */
   get moderate(): number {
-    return (this.#speed ?? Number.POSITIVE_INFINITY) * TASK_SECONDS;
+    return this.#speed === undefined ? FIRST_BYTES : this.#speed * TASK_SECONDS;
   }
 
   /** Would one of its readers have an object sooner than another disk that has it in its queue? */

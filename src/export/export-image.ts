@@ -104,10 +104,11 @@ class Exporter {
     // What the image's journal is still to be laid over is not done when it is copied.
     if (this.#checkpoint !== undefined && journal === undefined) {
       // A doubt about what lies above, told first, must not be lost with a run that is cut short.
-      const { copied } = this.#checkpoint;
+      const { copied, watch } = this.#checkpoint;
       losses.copied = (pieces) => {
         if (losses.lost.isEmpty && losses.doubtful.isEmpty) copied(pieces);
       };
+      losses.watch = watch;
     }
     const { read, written, objects } = await copyRanges(
       ...([layer, ranges, lanes, target, verify, losses] as const),

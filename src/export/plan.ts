@@ -36,6 +36,8 @@ export interface Losses {
   doubtful: LossMap;
   /** told of pieces, as triples, as soon as they are written and as good as proven */
   copied?: (pieces: readonly number[]) => void;
+  /** has `look` called now and then, which may tell of more; until what is returned is called */
+  watch?: (look: () => void) => () => void;
 }
 
 /** Pieces of one layer's objects that make up some ranges, by object number. */

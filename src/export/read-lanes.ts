@@ -25,6 +25,8 @@ export interface CopyTask {
   target: ImageTarget;
   /** the disk is to go on while an object is written */
   readAhead: boolean;
+  /** a byte for each job: 1 once all of it is written */
+  finished: Uint8Array<SharedArrayBuffer> | undefined;
 }
 
 export interface DigestTask {
@@ -271,15 +273,21 @@ export class ReadLanes {
     return undefined;
   };
 
-  /** Copies objects of one OSD. `bytes` is what `leastBusy` counted for them. */
+  /**
+   * Copies objects of one OSD.
+   * @param bytes what `leastBusy` counted for them
+   * @param finished becomes 1 at a job's place once all of it is written; not where jobs had to be begun again
+   */
   async copy(
     osd: CatalogOsd,
     jobs: CopyJob[],
     target: ImageTarget,
     bytes: number,
+    finished?: Uint8Array<SharedArrayBuffer>,
   ): Promise<CopyResult[]> {
     const location = this.#locations.get(osd.key)!;
-    const copySome = (some: CopyJob[]) => this.#copySome(location, some, target);
+    const copySome = (some: CopyJob[]) =>
+      this.#copySome(location, some, target, some === jobs ? finished : undefined);
     const unread = (reason: string): CopyResult => ({ ok: false, failure: 'unreadable', reason });
     try {
       return await tolerantly(jobs, copySome, unread);
@@ -293,13 +301,14 @@ export class ReadLanes {
     location: OsdLocation,
     jobs: CopyJob[],
     target: ImageTarget,
+    finished: Uint8Array<SharedArrayBuffer> | undefined,
   ): Promise<CopyResult[]> {
     const isErasure = jobs.some(({ ec }) => ec !== undefined);
     const copyNow = () => {
       this.#signal?.throwIfAborted();
       const readAhead = this.#device(location).spins === true;
       const asked = jobs.map((job) => this.#asked(job));
-      const task: CopyTask = { location, jobs: asked, target, readAhead };
+      const task: CopyTask = { location, jobs: asked, target, readAhead, finished };
       return this.#runner.run<CopyResult[]>('copy', task);
     };
     const copyOnce = () => this.#through(location, copyNow, isErasure);

@@ -69,7 +69,7 @@ export const copy = answering(async () => {
   const { copyObjects } = await import('../export/copy-objects.ts');
   const { storeAt } = await stores();
   return (task: CopyTask) =>
-    copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead);
+    copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead, task.finished);
 });
 export const start = answering(async () => {
   const [{ storeAt }, { readObjectStart }] = await Promise.all([stores(), objectAttrs()]);

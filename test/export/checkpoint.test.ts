@@ -49,6 +49,31 @@ describe('Checkpoint', () => {
     expect(saved).toEqual(['0+100?', '0+50? 50+10+ 60+40?', '0+5+ 5+5- 10+80+ 90+10/']);
   });
 
+  it('asks long work before each save what is done of it, and lets it be afterwards', async () => {
+    const { checkpoint, saved } = setUp(100);
+    await checkpoint.begin();
+    let done = 0;
+    let looks = 0;
+    const stop = checkpoint.watch(() => {
+      looks++;
+      if (done > 0) checkpoint.copied([0, done, 0]);
+    });
+    // Nothing has changed: it goes on looking, and saves nothing.
+    for (let i = 0; looks < 2 && i < 200; i++) await delay(10);
+    expect(saved).toHaveLength(1);
+    done = 10;
+    for (let i = 0; saved.length < 2 && i < 200; i++) await delay(10);
+    done = 20;
+    for (let i = 0; !saved.includes('0+20+ 20+80?') && i < 200; i++) await delay(10);
+    expect(saved.slice(0, 2)).toEqual(['0+100?', '0+10+ 10+90?']);
+    expect(saved.at(-1)).toBe('0+20+ 20+80?');
+    stop();
+    await checkpoint.finish();
+    const before = looks;
+    await delay(100);
+    expect(looks).toBe(before);
+  });
+
   it('calls nothing done that comes from an unfinished catalog', async () => {
     const { checkpoint, saved } = setUp(100, { trusted: false });
     checkpoint.copied([0, 10, 50]);

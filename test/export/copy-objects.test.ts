@@ -312,6 +312,27 @@ describe('copyObjects', () => {
     expect(() => copyObjects(store, [job('a', [0, 1, 0])], target)).toThrow(TypeError);
   });
 
+  it('shows which of them are done while others are still to come', () => {
+    const shown: number[][] = [];
+    const finished = new Uint8Array(new SharedArrayBuffer(4));
+    const { store } = storeOf({ a: nine, b: nine, c: { ...nine, short: 5 } });
+    const telling = {
+      open(ref: ObjectRef): OpenObject {
+        shown.push([...finished]);
+        return store.open(ref);
+      },
+    } as unknown as ObjectStoreReader;
+    const jobs = ['a', 'gone', 'c', 'b'].map((name, i) => job(name, [0, 9, i * 9]));
+    const target = { kind: 'memory', buffer: new SharedArrayBuffer(36), base: 0 } as const;
+    copyObjects(telling, jobs, target, false, finished);
+    expect([...shown.slice(1), [...finished]]).toEqual([
+      [1, 0, 0, 0],
+      [1, 0, 0, 0],
+      [1, 0, 0, 0],
+      [1, 0, 0, 1],
+    ]);
+  });
+
   it('has the next object read ahead while one is copied, and closes it whatever happens', () => {
     const told: string[] = [];
     const { store, openObjects } = storeOf({ a: nine, b: nine, c: nine });

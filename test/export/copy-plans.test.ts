@@ -32,10 +32,8 @@ function planOf(copies: ObjectCopy[], parts: Partial<ObjectPlan> = {}): ObjectPl
 type Copier = (job: CopyJob, out: Buffer) => CopyResult;
 const done: CopyResult = { ok: true, read: 8, written: 8, bad: [] };
 
-async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
-  const buffer = new SharedArrayBuffer(8);
-  const out = Buffer.from(buffer);
-  const lanes = {
+const lanesOf = (parts: object): ReadLanes =>
+  ({
     leastBusy: (copies: readonly ObjectCopy[]) => copies[0],
     isPreferred: () => false,
     queue: new CopyQueue({
@@ -46,8 +44,15 @@ async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
     }),
     located: () => [],
     noteFault: () => {},
+    ...parts,
+  }) as unknown as ReadLanes;
+
+async function run(plan: ObjectPlan, byOsd: Record<string, Copier>) {
+  const buffer = new SharedArrayBuffer(8);
+  const out = Buffer.from(buffer);
+  const lanes = lanesOf({
     copy: async ({ key }: CatalogOsd, jobs: CopyJob[]) => jobs.map((job) => byOsd[key]!(job, out)),
-  } as unknown as ReadLanes;
+  });
   const losses = { lost: new LossMap(), doubtful: new LossMap() };
   const target = { kind: 'memory', buffer, base: BASE } as const;
   const outcome = await copyPlans([plan], lanes, target, 'digest', losses);
@@ -82,6 +87,43 @@ describe('an object that a copy has as deleted', () => {
     expect(doubtful).toMatchObject([
       { offset: BASE, length: 8, reason: expect.stringMatching(/crc32c.*osd\.1/) },
     ]);
+  });
+});
+
+describe('a batch that takes long', () => {
+  it('is told of object by object, what is doubtful only when all of it is done', async () => {
+    const told: (readonly number[])[] = [];
+    let look = () => {};
+    let watched = 0;
+    const losses = {
+      ...{ lost: new LossMap(), doubtful: new LossMap() },
+      copied: (pieces: readonly number[]) => void told.push(pieces),
+      watch: (own: () => void) => {
+        look = own;
+        watched++;
+        return () => void watched--;
+      },
+    };
+    const during: number[] = [];
+    const copy = async (...[, jobs, , , finished]: Parameters<ReadLanes['copy']>) => {
+      for (const [i] of jobs.entries()) {
+        Atomics.store(finished!, i, i === 1 ? 0 : 1);
+        look();
+        during.push(told.length);
+      }
+      return jobs.map((_, i) => (i === 1 ? unreadable(jobs[i]!, Buffer.alloc(8)) : done));
+    };
+    const copyOf = copyOn(0);
+    const plans = [0, 1, 2, 3].map((i) =>
+      planOf([copyOf], { pieces: [0, 8, i * 8], ...(i === 2 && { doubt: 'old' }) }),
+    );
+    const lanes = lanesOf({ copy });
+    await copyPlans(plans, lanes, { kind: 'none' }, 'digest', losses);
+    expect(during.slice(0, 4)).toEqual([1, 1, 1, 2]);
+    const places = told.map(([, , at]) => at);
+    expect(places.slice(0, 2)).toEqual([0, 24]);
+    expect(places).not.toContain(16);
+    expect(watched).toBe(0);
   });
 });
 

@@ -85,6 +85,13 @@ describe('what waits for a disk', () => {
     expect(given).toEqual({ a: [[0, 1], [2, 3], [4], [5]] });
   });
 
+  it('is handed out for half a second of a disk whose speed is known, 64 MiB at the most', async () => {
+    const { run, given } = disks({ a: 1000, b: 80 });
+    await run([new Item(0, 'a'), new Item(1, 'b')]); // speeds are known now
+    await run(numbers(100).map((i) => new Item(i + 2, i % 2 === 0 ? 'a' : 'b')));
+    expect([given.a![1]!.length, given.b![1]!.length]).toEqual([16, 10]);
+  });
+
   it('is taken over by a disk that has nothing to do and a copy as well, the first of it first', async () => {
     const { run, given } = disks({ a: 10, b: 10 });
     const seconds = await run(numbers(20).map((i) => new Item(i, 'a', 'b')));
