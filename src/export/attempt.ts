@@ -2,7 +2,7 @@ import { NOSNAP } from '../ceph/encoding.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { CopyFailure, CopyJob } from './copy-objects.ts';
 import type { Verify } from './copy-plans.ts';
-import type { ObjectPlan } from './plan.ts';
+import { bytesOf, type ObjectPlan } from './plan.ts';
 import type { ReadLanes } from './read-lanes.ts';
 
 /**
@@ -46,9 +46,7 @@ export class Attempt {
 
   /** Bytes of the image that are still to be had. */
   get bytes(): number {
-    let bytes = 0;
-    for (let i = 1; i < this.pieces.length; i += 3) bytes += this.pieces[i]!;
-    return bytes;
+    return bytesOf(this.pieces);
   }
 
   /** Takes the next copy to try; false when there is none left. */

@@ -39,7 +39,7 @@ export class Checkpoint {
   #saving: Promise<void> | undefined;
   #failure: unknown;
   #pauseMs = INTERVAL_MS;
-  readonly #watched = new Set<() => void>();
+  readonly #looks = new Set<() => void>();
 
   constructor({ map, store, trusted, resumed }: CheckpointRequest) {
     this.map = map;
@@ -63,13 +63,13 @@ export class Checkpoint {
   };
 
   /**
-   * Calls `look` before each save, for what is done of work that takes longer; it calls `copied`.
+   * Calls `look` whenever a save may be due, for what is done of work that takes longer; it calls `copied`.
    * @returns ends that
    */
   readonly watch = (look: () => void): (() => void) => {
-    this.#watched.add(look);
+    this.#looks.add(look);
     this.#wait();
-    return () => this.#watched.delete(look);
+    return () => this.#looks.delete(look);
   };
 
   /** Ranges that are done, holes and all, with what was lost in them. @throws DESTINATION */
@@ -93,12 +93,12 @@ export class Checkpoint {
   }
 
   #saveChanges(): void {
-    for (const look of this.#watched) look();
+    for (const look of this.#looks) look();
     // Its failure is thrown by the next `done`.
     if (this.#dirty) this.#save().catch(() => {});
     else {
       this.#timer = undefined;
-      if (this.#watched.size > 0) this.#wait();
+      if (this.#looks.size > 0) this.#wait();
     }
   }
 
@@ -118,7 +118,7 @@ export class Checkpoint {
       // A slow disk has better things to do than to sync all the time.
       this.#pauseMs = Math.max(INTERVAL_MS, performance.now() - started);
     }
-    if (this.#dirty || this.#watched.size > 0) this.#wait();
+    if (this.#dirty || this.#looks.size > 0) this.#wait();
   }
 
   /** Saves no more, and waits for what is being saved. */

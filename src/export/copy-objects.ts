@@ -12,6 +12,7 @@ import type {
   OsdLocation,
 } from '../store/object-store.ts';
 import { storeAt } from '../store/store-cache.ts';
+import { type CopyProgress, noteDone } from './copy-progress.ts';
 import { forEachPiece } from './plan.ts';
 import { crcOf, readPieces, readRange } from './read-object.ts';
 import { forEachDataRun } from './zero-runs.ts';
@@ -66,33 +67,44 @@ export type CopyResult =
     }
   | { ok: false; failure: CopyFailure; reason: string };
 
-/** Was nothing left out? */
-export const isWhole = (result: CopyResult): boolean => result.ok && result.bad.length === 0;
+/** A disk may turn slow in the middle of what was meant to take it half a second: others may be sooner. */
+const PATIENCE_MS = 1000;
+
+export interface CopyOptions {
+  /** begin to read the next object before one is copied */
+  readAhead?: boolean;
+  /** shows which jobs are done while others are still to come */
+  progress?: CopyProgress;
+  /** after this much time what was not begun is handed back */
+  patienceMs?: number;
+}
 
 /**
  * Copies objects of one OSD into the image; each job's outcome stands at its place.
- * @param readAhead begin to read the next object before one is copied
- * @param finished becomes 1 at a job's place once all of it is written, while others are still to come
+ * @returns fewer outcomes than jobs where it takes too long: the rest has not been begun
  */
 export function copyObjects(
   store: ObjectStoreReader,
   jobs: readonly CopyJob[],
   target: ImageTarget,
-  readAhead = false,
-  finished?: Uint8Array<SharedArrayBuffer>,
+  { readAhead = false, progress, patienceMs = PATIENCE_MS }: CopyOptions = {},
 ): CopyResult[] {
   const sink = openSink(target);
+  const until = performance.now() + patienceMs;
+  const results: CopyResult[] = [];
   let next: Opening | undefined;
   try {
-    return jobs.map((job, i) => {
+    for (const [i, job] of jobs.entries()) {
+      if (i > 0 && performance.now() > until) break;
       const opening = next ?? openJob(store, job);
       const following = readAhead ? jobs[i + 1] : undefined;
       next = following && openJob(store, following);
       next?.object?.readAhead?.();
       const result = copyTolerantly(opening, job, sink);
-      if (finished !== undefined && isWhole(result)) Atomics.store(finished, i, 1);
-      return result;
-    });
+      if (progress !== undefined) noteDone(progress, i, result);
+      results.push(result);
+    }
+    return results;
   } finally {
     next?.object?.close();
     sink.close();

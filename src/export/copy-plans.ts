@@ -3,7 +3,8 @@ import { errorText } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import { type ImageTarget, openSink } from '../io/image-sink.ts';
 import { Attempt } from './attempt.ts';
-import { type CopyResult, isWhole } from './copy-objects.ts';
+import type { CopyResult } from './copy-objects.ts';
+import { type CopyProgress, doneSoFar, hasAll, startProgress } from './copy-progress.ts';
 import type { Decision } from './decision.ts';
 import type { LossMap } from './loss-map.ts';
 import { type BereftPlan, detailOf, forEachPiece, type Losses, type ObjectPlan } from './plan.ts';
@@ -147,16 +148,24 @@ async function runRound(
     return false;
   });
   const results = new Map<Attempt, CopyResult>();
-  await lanes.queue.run(taken, async (batch, osd, bytes) => {
+  await lanes.queue.run(taken, async (batch, osd) => {
     const jobs = batch.map((attempt) => attempt.job(verify, lanes));
-    const own = await copyWatched(batch, losses, (finished) =>
-      lanes.copy(osd, jobs, target, bytes, finished),
+    const own = await copyWatched(batch, losses, (progress) =>
+      lanes.copy(osd, jobs, target, progress),
     );
-    const outcomes = batch.map((attempt, i): Outcome => ({ attempt, result: own[i]! }));
+    const outcomes = batch.flatMap((attempt, i): Outcome[] => {
+      const result = own[i];
+      return result === undefined ? [] : [{ attempt, result }];
+    });
     for (const { attempt, result } of outcomes) results.set(attempt, result);
     noteFaults(outcomes, osd, lanes);
-    noteCopied(outcomes, losses);
-    return outcomes.reduce((sum, { attempt, result }) => sum + (result.ok ? attempt.bytes : 0), 0);
+    return {
+      bytes: outcomes.reduce(
+        (sum, { attempt, result }) => sum + (result.ok ? attempt.bytes : 0),
+        0,
+      ),
+      left: batch.filter((_, i) => own[i] === undefined),
+    };
   });
   return taken.map((attempt) => ({ attempt, result: results.get(attempt)! }));
 }
@@ -169,36 +178,33 @@ function noteFaults(outcomes: readonly Outcome[], osd: CatalogOsd, lanes: ReadLa
   }
 }
 
-/** Tells of what is done for good, while others of the round are still being read. */
-function noteCopied(outcomes: readonly Outcome[], { copied }: Losses): void {
-  for (const { attempt, result } of outcomes) {
-    if (isWhole(result) && attempt.doubt === undefined) copied?.(attempt.pieces);
-  }
-}
-
-/** What a worker makes of an object's byte once it is done, and what becomes of that. */
-const FINISHED = 1;
-const TOLD = 2;
-
-/** Where it matters, what a worker has finished is told of before the rest of its batch is done. */
-async function copyWatched<T>(
+/** Tells of each object as soon as it is done for good, while others of its batch are still being read. */
+async function copyWatched(
   batch: readonly Attempt[],
   { copied, watch }: Losses,
-  copy: (finished?: Uint8Array<SharedArrayBuffer>) => Promise<T>,
-): Promise<T> {
-  if (copied === undefined || watch === undefined) return copy();
-  const finished = new Uint8Array(new SharedArrayBuffer(batch.length));
-  const stop = watch(() => {
-    for (const [i, { doubt, pieces }] of batch.entries()) {
-      if (Atomics.load(finished, i) !== FINISHED) continue;
-      if (doubt === undefined) copied(pieces);
-      finished[i] = TOLD;
+  copy: (progress: CopyProgress) => Promise<(CopyResult | undefined)[]>,
+): Promise<(CopyResult | undefined)[]> {
+  const progress = startProgress(batch.length);
+  if (copied === undefined) return copy(progress);
+  const seen = new Uint8Array(batch.length);
+  const tell = (resultOf: (i: number) => CopyResult | undefined) => {
+    for (const [i, attempt] of batch.entries()) {
+      const result = seen[i] === 1 ? undefined : resultOf(i);
+      if (result === undefined || !hasAll(result)) continue;
+      if (attempt.doubt === undefined) copied(attempt.pieces);
+      seen[i] = 1;
     }
-  });
+  };
+  const look = () => tell((i) => doneSoFar(progress, i));
+  const stop = watch?.(look);
   try {
-    return await copy(finished);
+    const results = await copy(progress);
+    tell((i) => results[i]);
+    return results;
   } finally {
-    stop();
+    stop?.();
+    // Where the batch has failed, the run ends, but what was done by then is done.
+    look();
   }
 }
 

@@ -24,9 +24,9 @@ export interface QueueHost<Item extends QueuedCopy> {
   drop(item: Item): void;
 }
 
-/** One message to a worker: a reader waits about a millisecond for the next one. */
+/** One message to a worker: a reader waits about a millisecond for the next one. What it does not come to in time is handed back. */
 const TASK_BYTES = 64 << 20;
-/** The first of a disk whose speed nobody knows yet. */
+/** For each reader of a disk that has given nothing yet: nobody knows its speed. */
 const FIRST_BYTES = 8 << 20;
 const TASK_OBJECTS = 1024;
 /** As little as is worth a message, towards the end. */
@@ -38,8 +38,15 @@ const LOOK_AT = 512;
 /** What a device's last task counts for in its speed. */
 const NEWEST = 0.5;
 
-/** Reads a batch. @returns bytes that the disk gave: what it failed at says nothing of its speed */
-type Work<Item> = (batch: Item[], osd: CatalogOsd, bytes: number) => Promise<number>;
+/** What became of a batch. */
+export interface Worked<Item> {
+  /** bytes that the disk gave: what it failed at says nothing of its speed */
+  bytes: number;
+  /** items that were not begun, since the others took too long: they wait again, before all others */
+  left: readonly Item[];
+}
+
+type Work<Item> = (batch: Item[], osd: CatalogOsd) => Promise<Worked<Item>>;
 
 /** What is queued together and waited for together. */
 interface Run<Item> {
@@ -83,6 +90,11 @@ class DeviceQueue<Item extends QueuedCopy> {
   push(one: Waiting<Item>): void {
     this.#waiting.push(one);
     this.bytes += one.bytes;
+  }
+
+  putBack(some: readonly Waiting<Item>[]): void {
+    this.#waiting.unshift(...some);
+    for (const { bytes } of some) this.bytes += bytes;
   }
 
   /** Takes what is wanted of the first `look`, in order, until it is `limit` bytes. */
@@ -282,26 +294,33 @@ export class CopyQueue<Item extends QueuedCopy> {
     queue.running++;
     queue.inFlight += bytes;
     const started = performance.now();
+    let left: readonly Waiting<Item>[] = [];
     try {
-      const given = await run.work(items, item.copy!.osd.catalog, bytes);
-      if (given > 0) queue.noteSpeed(given, (performance.now() - started) / 1000);
+      const worked = await run.work(items, item.copy!.osd.catalog);
+      if (worked.bytes > 0) queue.noteSpeed(worked.bytes, (performance.now() - started) / 1000);
+      const notBegun = new Set(worked.left);
+      left = batch.filter((one) => notBegun.has(one.item));
+      queue.putBack(left);
+      if (run.failure !== undefined) this.#dropFrom(queue, run);
     } catch (error) {
       this.#fail(run, error);
     }
     queue.running--;
     queue.inFlight -= bytes;
-    run.left -= batch.length;
+    run.left -= batch.length - left.length;
     if (run.left === 0) run.end();
     this.#startAll();
   }
 
   #fail(run: Run<Item>, error: unknown): void {
     run.failure ??= { error };
-    for (const queue of this.#queues.values()) {
-      for (const { item } of queue.remove(run)) {
-        this.#host.drop(item);
-        run.left--;
-      }
+    for (const queue of this.#queues.values()) this.#dropFrom(queue, run);
+  }
+
+  #dropFrom(queue: DeviceQueue<Item>, run: Run<Item>): void {
+    for (const { item } of queue.remove(run)) {
+      this.#host.drop(item);
+      run.left--;
     }
   }
 }

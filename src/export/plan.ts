@@ -34,7 +34,7 @@ export interface ImageRange {
 export interface Losses {
   lost: LossMap;
   doubtful: LossMap;
-  /** told of pieces, as triples, as soon as they are written and as good as proven */
+  /** told of pieces, as triples, as soon as they are written and as good as proven: they are not touched again */
   copied?: (pieces: readonly number[]) => void;
   /** has `look` called now and then, which may tell of more; until what is returned is called */
   watch?: (look: () => void) => () => void;
@@ -71,6 +71,13 @@ function pgOf(layer: Layer, objectNo: number): string | undefined {
   const name = dataObjectName(image.header.objectPrefix, objectNo, image.format);
   const hash = objectHash(name, new Uint8Array(0), image.namespace);
   return `${dataPool}.${pgSeedOf(hash, pgNum).toString(16)}`;
+}
+
+/** Bytes of the image that pieces come to. */
+export function bytesOf(pieces: readonly number[]): number {
+  let bytes = 0;
+  for (let i = 1; i < pieces.length; i += 3) bytes += pieces[i]!;
+  return bytes;
 }
 
 /** Calls `use` with each piece's place in the image. */

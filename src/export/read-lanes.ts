@@ -1,6 +1,6 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
-import { isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
@@ -8,9 +8,11 @@ import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { Attempt } from './attempt.ts';
 import type { CopyJob, CopyResult } from './copy-objects.ts';
+import { type CopyProgress, closeProgress, startProgress } from './copy-progress.ts';
 import { CopyQueue } from './copy-queue.ts';
 import type { Decision } from './decision.ts';
 import { DeviceHealth } from './device-health.ts';
+import { bytesOf } from './plan.ts';
 import { isNoAnswer, tolerantly } from './tolerantly.ts';
 
 export interface AttrsTask {
@@ -25,8 +27,8 @@ export interface CopyTask {
   target: ImageTarget;
   /** the disk is to go on while an object is written */
   readAhead: boolean;
-  /** a byte for each job: 1 once all of it is written */
-  finished: Uint8Array<SharedArrayBuffer> | undefined;
+  /** shows which jobs are done */
+  progress: CopyProgress;
 }
 
 export interface DigestTask {
@@ -274,50 +276,82 @@ export class ReadLanes {
   };
 
   /**
-   * Copies objects of one OSD.
-   * @param bytes what `leastBusy` counted for them
-   * @param finished becomes 1 at a job's place once all of it is written; not where jobs had to be begun again
+   * Copies objects of one OSD, which `leastBusy` has counted.
+   * @param progress shows which of them are done for good while others are still to come
+   * @returns outcomes at their jobs' places; undefined: not begun, since the others took too long
    */
   async copy(
     osd: CatalogOsd,
     jobs: CopyJob[],
     target: ImageTarget,
-    bytes: number,
-    finished?: Uint8Array<SharedArrayBuffer>,
-  ): Promise<CopyResult[]> {
+    progress = startProgress(jobs.length),
+  ): Promise<(CopyResult | undefined)[]> {
     const location = this.#locations.get(osd.key)!;
-    const copySome = (some: CopyJob[]) =>
-      this.#copySome(location, some, target, some === jobs ? finished : undefined);
-    const unread = (reason: string): CopyResult => ({ ok: false, failure: 'unreadable', reason });
+    const { device } = this.#device(location);
+    let results: (CopyResult | undefined)[] | undefined;
     try {
-      return await tolerantly(jobs, copySome, unread);
+      results = await this.#copySome(location, jobs, target, progress);
+      return results;
     } finally {
-      const { device } = this.#device(location);
-      this.#pending.set(device, (this.#pending.get(device) ?? 0) - bytes);
+      let load = this.#pending.get(device) ?? 0;
+      for (const [i, { pieces }] of jobs.entries()) {
+        // What was not begun is still to be read.
+        if (results === undefined || results[i] !== undefined) load -= bytesOf(pieces);
+      }
+      this.#pending.set(device, load);
     }
   }
 
+  /**
+   * Where the disk does not answer, what it has given by then stays done: it may have been told of, and a
+   * disk that dies does not give it twice. The rest is asked for one by one, so that one bad object does
+   * not cost the others.
+   * @param again ask for the rest at once first, from the disks that are left
+   */
   async #copySome(
     location: OsdLocation,
     jobs: CopyJob[],
     target: ImageTarget,
-    finished: Uint8Array<SharedArrayBuffer> | undefined,
+    progress: CopyProgress,
+    again = jobs.some(({ ec }) => ec !== undefined),
+  ): Promise<(CopyResult | undefined)[]> {
+    try {
+      const results = await this.#copyOnce(location, jobs, target, progress);
+      return jobs.map((_, i) => results[i]);
+    } catch (error) {
+      if (!isNoAnswer(error)) throw error;
+      const done = closeProgress(progress);
+      const rest = jobs.filter((_, i) => done[i] === undefined);
+      const ask = (some: CopyJob[], more?: boolean) =>
+        this.#copySome(location, some, target, startProgress(some.length), more);
+      const others: (CopyResult | undefined)[] = [];
+      if (rest.length === 0) return done;
+      // Whichever shard's disk is silent is given up at once: the other shards may be enough.
+      if (again && !this.#isGivenUp(location)) others.push(...(await ask(rest, false)));
+      else if (jobs.length > 1) for (const job of rest) others.push(...(await ask([job])));
+      else others.push({ ok: false, failure: 'unreadable', reason: errorText(error) });
+      return done.map((result) => result ?? others.shift());
+    }
+  }
+
+  #copyOnce(
+    location: OsdLocation,
+    jobs: CopyJob[],
+    target: ImageTarget,
+    progress: CopyProgress,
   ): Promise<CopyResult[]> {
-    const isErasure = jobs.some(({ ec }) => ec !== undefined);
     const copyNow = () => {
       this.#signal?.throwIfAborted();
       const readAhead = this.#device(location).spins === true;
       const asked = jobs.map((job) => this.#asked(job));
-      const task: CopyTask = { location, jobs: asked, target, readAhead, finished };
+      const task: CopyTask = { location, jobs: asked, target, readAhead, progress };
       return this.#runner.run<CopyResult[]>('copy', task);
     };
-    const copyOnce = () => this.#through(location, copyNow, isErasure);
-    if (!isErasure) return copyOnce();
-    // Whichever shard's disk is silent is given up at once: the other shards may be enough.
-    return copyOnce().catch((error) => {
-      if (!isNoAnswer(error) || this.#isGivenUp(location)) throw error;
-      return copyOnce();
-    });
+    return this.#through(
+      location,
+      copyNow,
+      jobs.some(({ ec }) => ec !== undefined),
+    );
   }
 
   /** A job without shards on disks that do not answer any more. */

@@ -68,8 +68,7 @@ export const attrs = answering(async () => {
 export const copy = answering(async () => {
   const { copyObjects } = await import('../export/copy-objects.ts');
   const { storeAt } = await stores();
-  return (task: CopyTask) =>
-    copyObjects(storeAt(task.location), task.jobs, task.target, task.readAhead, task.finished);
+  return (task: CopyTask) => copyObjects(storeAt(task.location), task.jobs, task.target, task);
 });
 export const start = answering(async () => {
   const [{ storeAt }, { readObjectStart }] = await Promise.all([stores(), objectAttrs()]);

@@ -68,10 +68,10 @@ describe('Checkpoint', () => {
     expect(saved.slice(0, 2)).toEqual(['0+100?', '0+10+ 10+90?']);
     expect(saved.at(-1)).toBe('0+20+ 20+80?');
     stop();
-    await checkpoint.finish();
     const before = looks;
-    await delay(100);
+    await delay(150);
     expect(looks).toBe(before);
+    await checkpoint.finish();
   });
 
   it('calls nothing done that comes from an unfinished catalog', async () => {

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import { type CopyJob, copyObjects } from '../../src/export/copy-objects.ts';
+import { doneSoFar, startProgress } from '../../src/export/copy-progress.ts';
 import type { ObjectRef, ObjectStoreReader, OpenObject } from '../../src/store/object-store.ts';
 
 const MIB = 1 << 20;
@@ -314,23 +315,43 @@ describe('copyObjects', () => {
 
   it('shows which of them are done while others are still to come', () => {
     const shown: number[][] = [];
-    const finished = new Uint8Array(new SharedArrayBuffer(4));
+    const progress = startProgress(5);
+    const show = () => [0, 1, 2, 3, 4].filter((i) => doneSoFar(progress, i) !== undefined);
     const { store } = storeOf({ a: nine, b: nine, c: { ...nine, short: 5 } });
     const telling = {
       open(ref: ObjectRef): OpenObject {
-        shown.push([...finished]);
+        shown.push(show());
         return store.open(ref);
       },
     } as unknown as ObjectStoreReader;
-    const jobs = ['a', 'gone', 'c', 'b'].map((name, i) => job(name, [0, 9, i * 9]));
-    const target = { kind: 'memory', buffer: new SharedArrayBuffer(36), base: 0 } as const;
-    copyObjects(telling, jobs, target, false, finished);
-    expect([...shown.slice(1), [...finished]]).toEqual([
-      [1, 0, 0, 0],
-      [1, 0, 0, 0],
-      [1, 0, 0, 0],
-      [1, 0, 0, 1],
-    ]);
+    const jobs = ['a', 'gone', 'c', 'c', 'b'].map((name, i) => job(name, [0, 9, i * 9]));
+    // What can be had of a copy is not all of it.
+    jobs[3] = { ...jobs[3]!, salvage: true };
+    const target = { kind: 'memory', buffer: new SharedArrayBuffer(45), base: 0 } as const;
+    const results = copyObjects(telling, jobs, target, { progress });
+    expect(results.map(({ ok }) => ok)).toEqual([true, false, false, true, true]);
+    expect([...shown, show()]).toEqual([[], [0], [0], [0], [0], [0, 4]]);
+    expect(doneSoFar(progress, 4)).toEqual(results[4]);
+  });
+
+  it('hands back what it does not come to in time, but does at least one', () => {
+    const { store, openObjects } = storeOf({ a: nine, b: nine, c: nine });
+    const slow = {
+      open(ref: ObjectRef): OpenObject {
+        vi.advanceTimersByTime(600);
+        return store.open(ref);
+      },
+    } as unknown as ObjectStoreReader;
+    const jobs = ['a', 'b', 'c'].map((name, i) => job(name, [0, 9, i * 9]));
+    const target = { kind: 'memory', buffer: new SharedArrayBuffer(27), base: 0 } as const;
+    vi.useFakeTimers();
+    try {
+      expect(copyObjects(slow, jobs, target)).toHaveLength(2);
+      expect(copyObjects(slow, jobs, target, { readAhead: true })).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(openObjects()).toBe(0);
   });
 
   it('has the next object read ahead while one is copied, and closes it whatever happens', () => {
@@ -349,12 +370,14 @@ describe('copyObjects', () => {
     } as unknown as ObjectStoreReader;
     const jobs = ['a', 'gone', 'b', 'c'].map((name, i) => job(name, [0, 9, i * 9]));
     const target = { kind: 'memory', buffer: new SharedArrayBuffer(36), base: 0 } as const;
-    const results = copyObjects(telling, jobs, target, true);
+    const results = copyObjects(telling, jobs, target, { readAhead: true });
     expect(results.map(({ ok }) => ok)).toEqual([true, false, true, true]);
     expect(told).toEqual(['read a', 'ahead b', 'ahead c', 'read b', 'read c']);
     expect(openObjects()).toBe(0);
     const full = { kind: 'file', path: '/dev/full' } as const;
-    expect(() => copyObjects(telling, [jobs[0]!, jobs[2]!], full, true)).toThrow(/ENOSPC/);
+    expect(() => copyObjects(telling, [jobs[0]!, jobs[2]!], full, { readAhead: true })).toThrow(
+      /ENOSPC/,
+    );
     expect(openObjects()).toBe(0);
   });
 });

@@ -3,13 +3,17 @@ import type { CatalogOsd } from '../../src/catalog/catalog.ts';
 import { NOSNAP } from '../../src/ceph/encoding.ts';
 import type { SnapSet } from '../../src/ceph/snapset.ts';
 import { erasureCode } from '../../src/ec/erasure-code.ts';
+import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
 import { copyPlans, noteUnreachable } from '../../src/export/copy-plans.ts';
+import { noteDone } from '../../src/export/copy-progress.ts';
 import { CopyQueue } from '../../src/export/copy-queue.ts';
 import { LossMap } from '../../src/export/loss-map.ts';
 import type { ObjectPlan } from '../../src/export/plan.ts';
-import type { ReadLanes } from '../../src/export/read-lanes.ts';
+import { type CopyTask, ReadLanes } from '../../src/export/read-lanes.ts';
 import type { ObjectCopy } from '../../src/image/object-candidates.ts';
+import type { TaskRunner } from '../../src/io/ports.ts';
+import type { OsdLocation } from '../../src/store/object-store.ts';
 
 const BASE = 1000;
 
@@ -91,7 +95,7 @@ describe('an object that a copy has as deleted', () => {
 });
 
 describe('a batch that takes long', () => {
-  it('is told of object by object, what is doubtful only when all of it is done', async () => {
+  it('is told of object by object, once, but not of what is doubtful or not whole', async () => {
     const told: (readonly number[])[] = [];
     let look = () => {};
     let watched = 0;
@@ -105,25 +109,100 @@ describe('a batch that takes long', () => {
       },
     };
     const during: number[] = [];
-    const copy = async (...[, jobs, , , finished]: Parameters<ReadLanes['copy']>) => {
-      for (const [i] of jobs.entries()) {
-        Atomics.store(finished!, i, i === 1 ? 0 : 1);
+    const partly: CopyResult = { ...done, bad: [{ piece: [4, 4, 36], reason: 'EIO' }] };
+    const results = [done, unreadable({} as CopyJob, Buffer.alloc(8)), done, done, partly];
+    const copy = async (...[, jobs, , progress]: Parameters<ReadLanes['copy']>) => {
+      if (jobs.length < results.length) return jobs.map(() => results[1]);
+      for (const [i, result] of results.entries()) {
+        // The last but one is done without a word.
+        if (i !== 3) noteDone(progress!, i, result);
         look();
         during.push(told.length);
       }
-      return jobs.map((_, i) => (i === 1 ? unreadable(jobs[i]!, Buffer.alloc(8)) : done));
+      return results;
     };
     const copyOf = copyOn(0);
-    const plans = [0, 1, 2, 3].map((i) =>
+    const plans = results.map((_, i) =>
       planOf([copyOf], { pieces: [0, 8, i * 8], ...(i === 2 && { doubt: 'old' }) }),
     );
     const lanes = lanesOf({ copy });
     await copyPlans(plans, lanes, { kind: 'none' }, 'digest', losses);
-    expect(during.slice(0, 4)).toEqual([1, 1, 1, 2]);
-    const places = told.map(([, , at]) => at);
-    expect(places.slice(0, 2)).toEqual([0, 24]);
-    expect(places).not.toContain(16);
+    expect(during).toEqual([1, 1, 1, 1, 1]);
+    expect(told.map(([, , at]) => at)).toEqual([0, 24]);
     expect(watched).toBe(0);
+  });
+
+  it('is told of as far as it came where it fails', async () => {
+    const told: (readonly number[])[] = [];
+    const losses = {
+      ...{ lost: new LossMap(), doubtful: new LossMap() },
+      copied: (pieces: readonly number[]) => void told.push(pieces),
+      watch: () => () => {},
+    };
+    const copy = async (...[, , , progress]: Parameters<ReadLanes['copy']>) => {
+      noteDone(progress!, 0, done);
+      throw new Error('ENOSPC');
+    };
+    const plans = [0, 1].map((i) => planOf([copyOn(0)], { pieces: [0, 8, i * 8] }));
+    const copying = copyPlans(plans, lanesOf({ copy }), { kind: 'none' }, 'digest', losses);
+    await expect(copying).rejects.toThrow('ENOSPC');
+    expect(told).toEqual([[0, 8, 0]]);
+  });
+});
+
+describe('what was told of as done', () => {
+  it('is not touched again when its disk dies in the middle of the batch', async () => {
+    const buffer = new SharedArrayBuffer(24);
+    const out = Buffer.from(buffer);
+    let isDead = false;
+    const runner: TaskRunner = {
+      run: async <Value>(_: string, task: unknown) => {
+        const { location, jobs, progress } = task as CopyTask;
+        return jobs.map((job, i) => {
+          const [, , at] = job.pieces as [number, number, number];
+          isDead ||= location.path === '0' && at === 8;
+          if (isDead && location.path === '0')
+            throw sourceIoError('silent', { errno: 'ETIMEDOUT' });
+          if (job.overwrite) out.fill(0, at, at + 8);
+          out.write(`osd.${location.path}..`.padEnd(8, '.'), at);
+          noteDone(progress, i, done);
+          look();
+          return done;
+        }) as Value;
+      },
+      damage: new Set(),
+      close: async () => {},
+    };
+    const places = ['0', '1'].map((key) => ({ dataPath: `/dev/${key}`, path: key }));
+    const lanes = new ReadLanes(
+      runner,
+      { of: (device) => ({ device, readers: 1 }) },
+      new Map(places.map((place) => [place.path, place as OsdLocation])),
+    );
+    let look = () => {};
+    const told: number[] = [];
+    const losses = {
+      ...{ lost: new LossMap(), doubtful: new LossMap() },
+      copied: ([, , at]: readonly number[]) => {
+        expect(out.toString('latin1', at, at! + 3)).toBe('osd');
+        told.push(at!);
+      },
+      watch: (own: () => void) => {
+        look = own;
+        return () => {};
+      },
+    };
+    // Only the last of them is on another disk as well; it is not to be taken over from there at once.
+    const own = [copyOn(0)];
+    const plans = [own, own, [copyOn(0), copyOn(1)]].map((copies, i) =>
+      planOf(copies, { pieces: [0, 8, i * 8] }),
+    );
+    lanes.leastBusy([copyOn(1)], 1000);
+    const target = { kind: 'memory', buffer, base: 0 } as const;
+    await copyPlans(plans, lanes, target, 'digest', losses);
+    expect(told).toEqual([0, 16]);
+    expect(out.toString('latin1')).toBe('osd.0...\0\0\0\0\0\0\0\0osd.1...');
+    expect(losses.lost.ranges()).toMatchObject([{ offset: 8, length: 8 }]);
   });
 });
 

@@ -36,11 +36,13 @@ interface Shape {
   on?: Record<string, string>;
   /** seconds after which an object could not be read */
   fault?: Record<string, number>;
+  /** objects after which a disk hands back the rest of a batch */
+  patience?: Record<string, number>;
 }
 
 /** Disks with a speed in MiB/s each, and what each of them was given, in order. */
 function disks(speeds: Record<string, number>, shape: Shape = {}) {
-  const { unwilling = '', readers = 1, on = {}, fault = {} } = shape;
+  const { unwilling = '', readers = 1, on = {}, fault = {}, patience = {} } = shape;
   const given: Record<string, number[][]> = {};
   const dropped: number[] = [];
   const queue = new CopyQueue<Item>({
@@ -56,14 +58,17 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
   const run = async (items: Item[], failing = -1) => {
     const from = performance.now();
     const done = queue
-      .run(items, async (batch, { key }, bytes) => {
+      .run(items, async (whole, { key }) => {
+        const batch = whole.slice(0, patience[key]);
+        const bytes = batch.reduce((sum, one) => sum + one.bytes, 0);
+        const left = whole.slice(batch.length);
         given[key] = [...(given[key] ?? []), batch.map(({ name }) => name)];
         expect(batch.map(({ copy }) => copy.osd.name)).toEqual(batch.map(() => key));
         const seconds = fault[key] ?? bytes / MIB / speeds[key]!;
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-        if (key in fault) return 0;
+        if (key in fault) return { bytes: 0, left };
         if (batch.some(({ name }) => name === failing)) throw new Error(`no ${failing}`);
-        return bytes;
+        return { bytes, left };
       })
       .finally(() => clearInterval(timer));
     const timer = setInterval(() => {}, 1000);
@@ -172,6 +177,30 @@ describe('what waits for a disk', () => {
     const { run, given } = disks({ a: 2 });
     await run(numbers(8).map((i) => new Item(i, 'a')));
     expect(given.a!.map((batch) => batch.length)).toEqual([2, 1, 1, 1, 1, 1, 1]);
+  });
+});
+
+describe('what a disk hands back', () => {
+  const patience = { a: 1 };
+
+  it('is done next, in order', async () => {
+    const { run, given } = disks({ a: 1000 }, { patience });
+    await run(numbers(12).map((i) => new Item(i, 'a')));
+    expect(each(given, 'a')).toEqual(numbers(12));
+  });
+
+  it('is taken over by another that has a copy', async () => {
+    const { run, given } = disks({ a: 1, b: 10 }, { patience });
+    expect(await run([new Item(0, 'a', 'b'), new Item(1, 'a', 'b')])).toBeLessThan(4.5);
+    expect(given).toEqual({ a: [[0]], b: [[1]] });
+  });
+
+  it('is dropped when others have failed meanwhile', async () => {
+    const { run, given, dropped } = disks({ a: 2, b: 10 }, { patience });
+    const items = [...numbers(4).map((i) => new Item(i, 'a')), new Item(4, 'b')];
+    await expect(run(items, 4)).rejects.toThrow('no 4');
+    expect(each(given, 'a')).toEqual([0]);
+    expect(dropped.sort()).toEqual([1, 2, 3]);
   });
 });
 

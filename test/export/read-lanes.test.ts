@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CatalogOsd } from '../../src/catalog/catalog.ts';
 import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
+import { doneSoFar, noteDone, startProgress } from '../../src/export/copy-progress.ts';
 import { type CopyTask, ReadLanes } from '../../src/export/read-lanes.ts';
 import type { ObjectCopy } from '../../src/image/object-candidates.ts';
 import type { TaskRunner } from '../../src/io/ports.ts';
@@ -15,7 +16,7 @@ const copyOn = (key: string): ObjectCopy =>
 /** A job is told from others by its size. */
 const job = (size: number, ...shards: string[]) =>
   ({
-    size,
+    ...{ size, pieces: [0, size, 0] },
     ec:
       shards.length === 0
         ? undefined
@@ -23,13 +24,20 @@ const job = (size: number, ...shards: string[]) =>
   }) as unknown as CopyJob;
 
 /** Devices `a` and `b`, one reader each; `answer` gives a job's result or throws for its task. */
-function lanesWith(answer: (job: CopyJob) => CopyResult, signal?: AbortSignal) {
+function lanesWith(answer: (job: CopyJob) => CopyResult | undefined, signal?: AbortSignal) {
   const asked: number[][] = [];
   const runner: TaskRunner = {
     run: async <Value>(_: string, task: unknown) => {
-      const { jobs } = task as CopyTask;
+      const { jobs, progress } = task as CopyTask;
       asked.push(jobs.map(({ size }) => size!));
-      return jobs.map(answer) as Value;
+      const results: CopyResult[] = [];
+      for (const [i, job] of jobs.entries()) {
+        const result = answer(job);
+        if (result === undefined) break;
+        noteDone(progress, i, result);
+        results.push(result);
+      }
+      return results as Value;
     },
     damage: new Set(),
     close: async () => {},
@@ -52,8 +60,8 @@ describe('a disk that does not answer', () => {
       if (size === 2) throw silent();
       return good;
     });
-    const results = await lanes.copy(osd('a'), [job(1), job(2), job(3)], NOWHERE, 3);
-    expect(results.map(({ ok }) => ok)).toEqual([true, false, true]);
+    const results = await lanes.copy(osd('a'), [job(1), job(2), job(3)], NOWHERE);
+    expect(results.map((result) => result?.ok)).toEqual([true, false, true]);
     expect(results[1]).toMatchObject({
       failure: 'unreadable',
       reason: expect.stringMatching(/no answer/),
@@ -66,13 +74,32 @@ describe('a disk that does not answer', () => {
       throw silent();
     });
     const jobs = [1, 2, 3, 4, 5, 6].map((size) => job(size));
-    const results = await lanes.copy(osd('a'), jobs, NOWHERE, 6);
-    expect(results.every(({ ok }) => !ok)).toBe(true);
+    const results = await lanes.copy(osd('a'), jobs, NOWHERE);
+    expect(results.map((result) => result?.ok)).toEqual(jobs.map(() => false));
     expect(asked).toEqual([[1, 2, 3, 4, 5, 6], [1], [2]]);
     expect(lanes.isHere(osd('a'))).toBe(false);
     expect(lanes.isHere(osd('b'))).toBe(true);
     expect(lanes.leastBusy([copyOn('a'), copyOn('b')], 1)?.osd.name).toBe('b');
     expect(lanes.leastBusy([copyOn('a')], 1)).toBeUndefined();
+  });
+
+  it('keeps what it had given by then, and is not asked for that again', async () => {
+    let silence = false;
+    const { lanes, asked } = lanesWith(({ size }) => {
+      silence ||= size === 3;
+      if (silence) throw silent();
+      return { ok: true, written: size!, read: size! + 10, bad: [], checked: size === 2 };
+    });
+    const jobs = [1, 2, 3, 4].map((size) => job(size));
+    const progress = startProgress(4);
+    const results = await lanes.copy(osd('a'), jobs, NOWHERE, progress);
+    expect(results.map((result) => result?.ok)).toEqual([true, true, false, false]);
+    expect(results[0]).toEqual({ ok: true, written: 1, read: 11, bad: [] });
+    expect(results[1]).toEqual({ ok: true, written: 2, read: 12, bad: [], checked: true });
+    expect(asked).toEqual([[1, 2, 3, 4], [3], [4]]);
+    // Should the thread that was given up come back to life, nobody believes it any more.
+    noteDone(progress, 2, good);
+    expect(doneSoFar(progress, 2)).toBeUndefined();
   });
 
   it('is given up after a while also where it answers in between', async () => {
@@ -81,19 +108,24 @@ describe('a disk that does not answer', () => {
       return good;
     });
     for (let i = 0; i < 40 && lanes.isHere(osd('a')); i++) {
-      await lanes.copy(osd('a'), [job(i)], NOWHERE, 1);
+      await lanes.copy(osd('a'), [job(i)], NOWHERE);
     }
     expect(lanes.isHere(osd('a'))).toBe(false);
   });
 
   it('is left out of an erasure-coded object, which its other shards may make up for', async () => {
+    const asked: number[][] = [];
     // The numbers of devices are what the lanes call them.
     const runner: TaskRunner = {
       run: async <Value>(_: string, task: unknown) => {
-        const [only] = (task as CopyTask).jobs;
-        const keys = only!.ec!.shards.map(({ location: { path } }) => path);
-        if (keys.includes('b')) throw silent(8);
-        return [good] as Value;
+        const { jobs, progress } = task as CopyTask;
+        asked.push(jobs.map(({ size }) => size!));
+        return jobs.map((job, i) => {
+          const keys = job.ec!.shards.map(({ location: { path } }) => path);
+          if (keys.includes('b') && job.size === 2) throw silent(8);
+          noteDone(progress, i, good);
+          return good;
+        }) as Value;
       },
       damage: new Set(),
       close: async () => {},
@@ -103,7 +135,12 @@ describe('a disk that does not answer', () => {
       of: (path: string) => ({ device: path === '/dev/a' ? '7' : '8', readers: 1 }),
     };
     const lanes = new ReadLanes(runner, devices, locations);
-    expect(await lanes.copy(osd('a'), [job(1, 'a', 'b')], NOWHERE, 1)).toEqual([good]);
+    const jobs = [1, 2, 3].map((size) => job(size, 'a', 'b'));
+    expect(await lanes.copy(osd('a'), jobs, NOWHERE)).toEqual([good, good, good]);
+    expect(asked).toEqual([
+      [1, 2, 3],
+      [2, 3],
+    ]);
     expect(lanes.isHere(osd('a'))).toBe(true);
     expect(lanes.isHere(osd('b'))).toBe(false);
   });
@@ -112,7 +149,7 @@ describe('a disk that does not answer', () => {
     const { lanes } = lanesWith(() => {
       throw new Error('bug');
     });
-    await expect(lanes.copy(osd('a'), [job(1)], NOWHERE, 1)).rejects.toThrow('bug');
+    await expect(lanes.copy(osd('a'), [job(1)], NOWHERE)).rejects.toThrow('bug');
   });
 });
 
@@ -127,14 +164,25 @@ describe('the choice of a disk', () => {
     expect(lanes.leastBusy([copyOn('a')], 10)?.osd.name).toBe('a');
   });
 
+  it('counts what was handed back as still to be read there', async () => {
+    const { lanes } = lanesWith(({ size }) => (size === 20 ? undefined : good));
+    const both = [copyOn('a'), copyOn('b')];
+    for (const size of [10, 20]) lanes.leastBusy([both[0]!], size);
+    const results = await lanes.copy(osd('a'), [job(10), job(20)], NOWHERE);
+    expect(results).toEqual([good, undefined]);
+    expect(lanes.leastBusy(both, 15)?.osd.name).toBe('b');
+    expect(lanes.leastBusy(both, 10)?.osd.name).toBe('b');
+    expect(lanes.leastBusy(both, 1)?.osd.name).toBe('a');
+  });
+
   it('ends when the export is interrupted: what waits is not begun', async () => {
     const stop = new AbortController();
     const { lanes, asked } = lanesWith(() => {
       stop.abort();
       return good;
     }, stop.signal);
-    const first = lanes.copy(osd('a'), [job(1)], NOWHERE, 1);
-    const second = lanes.copy(osd('a'), [job(2)], NOWHERE, 1);
+    const first = lanes.copy(osd('a'), [job(1)], NOWHERE);
+    const second = lanes.copy(osd('a'), [job(2)], NOWHERE);
     expect(await first).toEqual([good]);
     await expect(second).rejects.toThrow(/abort/);
     expect(asked).toEqual([[1]]);

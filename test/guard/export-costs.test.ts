@@ -86,7 +86,14 @@ function costs(kind: Kind, piecesOf: (n: number) => number[], readAhead = false)
   const jobs = Array.from({ length: OBJECTS }, (_, n) => job(kind, n, piecesOf(n)));
   const store = openObjectStore(location, (damage) => expect.fail(JSON.stringify(damage)));
   clearCounts(calls);
-  const results = copyObjects(store, jobs, { kind: 'file', path: file }, readAhead);
+  const results = copyObjects(
+    store,
+    jobs,
+    { kind: 'file', path: file },
+    {
+      ...{ readAhead, patienceMs: Number.POSITIVE_INFINITY },
+    },
+  );
   const { byName, bytes, count } = structuredClone(calls);
   store.close();
   expect(results.filter((result) => !result.ok)).toEqual([]);

@@ -47,10 +47,17 @@ function compileSources(): void {
     cwd: ROOT,
     encoding: 'utf8',
   });
-  if (status === 0) return;
   // Type errors do not keep tsc from writing: `npm run types` is there to fail on them.
   if (!existsSync(BUILT)) throw new Error(`tsc failed:\n${stdout}`);
-  console.warn(`tsc found errors, tests run what it made of it:\n${stdout}`);
+  if (status !== 0) console.warn(`tsc found errors, tests run what it made of it:\n${stdout}`);
+  bundle();
+}
+
+/** What operators run, and what the guards count the calls of. */
+function bundle(): void {
+  const script = path.join(ROOT, '.ci/bundle.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [script], { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`the program cannot be bundled:\n${stderr}`);
 }
 
 /** Unpacks beside the final place and renames: another run may be doing the same. */
