@@ -1,21 +1,36 @@
-/** Lets at most `limit` holders in at once; the others wait in order. */
+/** Lets at most `limit` holders in at once, at least one; the others wait in order. */
 export class Semaphore {
-  #free: number;
+  #limit: number;
+  #held = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(limit: number) {
-    this.#free = Math.max(1, limit);
+    this.#limit = limit;
+  }
+
+  /** May change while some are in: they are not turned out. */
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#admit();
+  }
+
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#held < Math.max(1, this.#limit)) {
+      this.#held++;
+      this.#waiting.shift()!();
+    }
   }
 
   async use<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      this.#admit();
+    });
     try {
       return await work();
     } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free++;
-      else next();
+      this.#held--;
+      this.#admit();
     }
   }
 }

@@ -11,7 +11,7 @@ import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
 import { deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { native } from '../io/native.ts';
-import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
+import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
 import {
   type DetectOptions,
   detectAgain,
@@ -57,14 +57,20 @@ export function poolFor(
   lanes: DeviceLanes,
   locations: readonly OsdLocation[],
 ): TaskRunner {
-  const byDevice = new Map<string, number>();
+  const devices = new Map<string, DeviceLane>();
   for (const { dataPath } of locations) {
     if (statOrUndefined(dataPath) === undefined) continue;
-    const { device, readers } = lanes.of(dataPath);
-    byDevice.set(device, readers);
+    const lane = lanes.of(dataPath);
+    devices.set(lane.device, lane);
   }
-  const wanted = [...byDevice.values()].reduce((sum, readers) => sum + readers, 0);
-  return startPool(Math.min(MAX_THREADS, Math.max(1, wanted)), readTimeout);
+  const threads = (readersOf: (lane: DeviceLane) => number) => {
+    const wanted = [...devices.values()].reduce((sum, lane) => sum + readersOf(lane), 0);
+    return Math.min(MAX_THREADS, Math.max(1, wanted));
+  };
+  const atOnce = threads(({ readers }) => readers);
+  return startPool(
+    ...([atOnce, readTimeout, threads(({ readers, most = readers }) => most)] as const),
+  );
 }
 
 /** Tells of what `--osd` brought that cannot be used. @returns how many such things there were */

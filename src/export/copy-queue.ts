@@ -35,6 +35,8 @@ const LEAST_BYTES = 1 << 20;
 const TASK_SECONDS = 0.5;
 /** So many of another device's objects are looked at for one to take over. */
 const LOOK_AT = 512;
+/** What no disk with an arm gives in a second: the kernel takes many a device for one that is none, or has it in memory. */
+const SPINNING_SPEED = 300 << 20;
 /** What a device's last task counts for in its speed. */
 const NEWEST = 0.5;
 
@@ -65,7 +67,8 @@ interface Waiting<Item> {
 /** What waits for one device, in the order in which it was asked for. */
 class DeviceQueue<Item extends QueuedCopy> {
   readonly device: string;
-  readonly readers: number;
+  readonly #lane: DeviceLane;
+  #isFast = false;
   /** bytes that wait, and bytes and tasks that are being read */
   bytes = 0;
   inFlight = 0;
@@ -74,9 +77,14 @@ class DeviceQueue<Item extends QueuedCopy> {
   #speed: number | undefined;
   #waiting: Waiting<Item>[] = [];
 
-  constructor({ device, readers }: DeviceLane) {
-    this.device = device;
-    this.readers = readers;
+  constructor(lane: DeviceLane) {
+    this.device = lane.device;
+    this.#lane = lane;
+  }
+
+  get readers(): number {
+    const { readers, most = readers } = this.#lane;
+    return this.#isFast ? most : readers;
   }
 
   get isFree(): boolean {
@@ -128,6 +136,7 @@ class DeviceQueue<Item extends QueuedCopy> {
   noteSpeed(bytes: number, seconds: number): void {
     const speed = bytes / Math.max(seconds, 1e-3);
     this.#speed = this.#speed === undefined ? speed : this.#speed + NEWEST * (speed - this.#speed);
+    this.#isFast = this.#speed > (this.#isFast ? SPINNING_SPEED : 2 * SPINNING_SPEED);
   }
 
   /** Bytes that one of its readers is not too long busy with. */
@@ -186,6 +195,11 @@ export class CopyQueue<Item extends QueuedCopy> {
       }
       this.#startAll();
     });
+  }
+
+  /** How many readers a device takes, as far as it is known by now; undefined: nothing was asked of it yet. */
+  readersOf(device: string): number | undefined {
+    return this.#queues.get(device)?.readers;
   }
 
   #queueOf(copy: ObjectCopy): DeviceQueue<Item> | undefined {

@@ -178,6 +178,7 @@ export class ReadLanes {
       gate = new Semaphore(readers);
       this.#gates.set(device, gate);
     }
+    gate.limit = this.queue.readersOf(device) ?? readers;
     return gate.use(work);
   }
 

@@ -41,8 +41,9 @@ export function deviceLanes(jobs: number | undefined): DeviceLanes {
       let lane = byDevice.get(dev);
       if (lane === undefined) {
         const spins = isRotational(dev);
-        const readers = jobs ?? (spins ? 1 : availableParallelism());
-        lane = { device: String(dev), readers, spins };
+        const most = jobs ?? availableParallelism();
+        // The kernel takes most virtual disks and RAID sets for such as spin.
+        lane = { device: String(dev), readers: jobs ?? (spins ? 1 : most), most, spins };
         byDevice.set(dev, lane);
       }
       return lane;

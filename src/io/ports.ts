@@ -60,6 +60,8 @@ export interface DeviceLane {
   device: string;
   /** how many readers it takes gladly */
   readers: number;
+  /** how many once it turns out to be faster than a disk with an arm can be; undefined: no more */
+  most?: number;
   /** a disk with an arm: it only stands still while nobody reads */
   spins?: boolean;
 }

@@ -70,18 +70,23 @@ class Watch {
 }
 
 /**
- * A pool of `threads` worker threads. They start at once, while the caller still prepares. A task
+ * A pool of `threads` worker threads. They start at once, while the caller still prepares; more, up to
+ * `most`, where that many tasks are run at once. A task
  * whose thread is in one read of a source for longer than `readTimeoutS` fails (SOURCE_IO,
  * ETIMEDOUT), and its thread is given up: what it may still write is never written, since it is
  * stopped as the call returns.
  */
-export function startPool(threads: number, readTimeoutS = READ_TIMEOUT_S): TaskRunner {
+export function startPool(
+  threads: number,
+  readTimeoutS = READ_TIMEOUT_S,
+  most = threads,
+): TaskRunner {
   const pool = new Piscina({
     filename: WORKER,
     // Each thread asks for one task before the first comes: without a name for one that is not there.
     name: 'scan',
     minThreads: threads,
-    maxThreads: threads,
+    maxThreads: most,
     idleTimeout: IDLE_TIMEOUT_MS,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     // Callers hold back by themselves: a queue that refused would only be a second bound.

@@ -31,3 +31,34 @@ it.each([0, 1, 3])(
     ]);
   },
 );
+
+it('lets more in when its limit is raised, and as many fewer when it is lowered', async () => {
+  const gate = new Semaphore(1);
+  const inside = new Set<number>();
+  const leave: (() => void)[] = [];
+  const tick = () => new Promise((resolve) => setImmediate(resolve));
+  const all = [0, 1, 2, 3, 4, 5].map((i) =>
+    gate.use(async () => {
+      inside.add(i);
+      await new Promise<void>((resolve) => {
+        leave[i] = resolve;
+      });
+      inside.delete(i);
+    }),
+  );
+  await tick();
+  expect([...inside]).toEqual([0]);
+  gate.limit = 3;
+  await tick();
+  expect([...inside]).toEqual([0, 1, 2]);
+  gate.limit = 1;
+  leave[0]!();
+  leave[1]!();
+  await tick();
+  expect([...inside]).toEqual([2]);
+  for (let i = 2; i < 6; i++) {
+    leave[i]!();
+    await tick();
+  }
+  await Promise.all(all);
+});

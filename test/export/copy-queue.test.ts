@@ -32,6 +32,8 @@ interface Shape {
   /** the disk that does not help others */
   unwilling?: string;
   readers?: number;
+  /** readers of a disk that is fast */
+  most?: number;
   /** OSDs on one disk, `a:shared` */
   on?: Record<string, string>;
   /** seconds after which an object could not be read */
@@ -42,11 +44,14 @@ interface Shape {
 
 /** Disks with a speed in MiB/s each, and what each of them was given, in order. */
 function disks(speeds: Record<string, number>, shape: Shape = {}) {
-  const { unwilling = '', readers = 1, on = {}, fault = {}, patience = {} } = shape;
+  const { unwilling = '', readers = 1, most, on = {}, fault = {}, patience = {} } = shape;
   const given: Record<string, number[][]> = {};
+  let reading = 0;
+  /** the most that were read from at a time */
+  let atOnce = 0;
   const dropped: number[] = [];
   const queue = new CopyQueue<Item>({
-    deviceOf: ({ osd }) => ({ device: on[osd.name] ?? osd.name, readers }),
+    deviceOf: ({ osd }) => ({ device: on[osd.name] ?? osd.name, readers, ...(most && { most }) }),
     mayHelp: (device) => device !== unwilling,
     move: (item, to) => {
       item.spare = [...item.spare.filter((copy) => copy !== to), item.copy];
@@ -57,6 +62,7 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
   /** @returns seconds that it took */
   const run = async (items: Item[], failing = -1) => {
     const from = performance.now();
+    atOnce = 0;
     const done = queue
       .run(items, async (whole, { key }) => {
         const batch = whole.slice(0, patience[key]);
@@ -65,7 +71,9 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
         given[key] = [...(given[key] ?? []), batch.map(({ name }) => name)];
         expect(batch.map(({ copy }) => copy.osd.name)).toEqual(batch.map(() => key));
         const seconds = fault[key] ?? bytes / MIB / speeds[key]!;
+        atOnce = Math.max(atOnce, ++reading);
         await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+        reading--;
         if (key in fault) return { bytes: 0, left };
         if (batch.some(({ name }) => name === failing)) throw new Error(`no ${failing}`);
         return { bytes, left };
@@ -77,7 +85,7 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
     await done;
     return (performance.now() - from) / 1000;
   };
-  return { run, given, dropped };
+  return { run, given, dropped, speeds, readersOf: () => [queue.readersOf('a'), atOnce] };
 }
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -177,6 +185,42 @@ describe('what waits for a disk', () => {
     const { run, given } = disks({ a: 2 });
     await run(numbers(8).map((i) => new Item(i, 'a')));
     expect(given.a!.map((batch) => batch.length)).toEqual([2, 1, 1, 1, 1, 1, 1]);
+  });
+});
+
+describe('a disk that gives more than one with an arm can', () => {
+  const many = () => numbers(64).map((i) => new Item(i, 'a'));
+
+  it('has more readers, for as long as it does', async () => {
+    const { run, speeds, readersOf } = disks({ a: 250 }, { most: 4 });
+    await run(many());
+    expect(readersOf()).toEqual([1, 1]);
+    speeds.a = 1000;
+    await run(many());
+    expect(readersOf()).toEqual([4, 4]);
+    // What the system had in memory has come to its end.
+    speeds.a = 120;
+    await run(many());
+    expect(readersOf()).toEqual([1, 4]);
+    await run(many());
+    expect(readersOf()).toEqual([1, 1]);
+  });
+
+  it('has them as before where its speed lies between', async () => {
+    const { run, speeds, readersOf } = disks({ a: 500 }, { most: 4 });
+    await run(many());
+    expect(readersOf()).toEqual([1, 1]);
+    speeds.a = 1000;
+    await run(many());
+    speeds.a = 500;
+    await run(many());
+    expect(readersOf()).toEqual([4, 4]);
+  });
+
+  it('has no more than the operator says', async () => {
+    const { run, readersOf } = disks({ a: 1000 }, { readers: 2 });
+    await run(many());
+    expect(readersOf()).toEqual([2, 2]);
   });
 });
 

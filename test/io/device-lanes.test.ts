@@ -9,10 +9,11 @@ it('gives every path of a device the same lane', () => {
   expect(lanes.of('package.json')).toEqual(here);
   expect(here.device).toBe(String(statSync('.').dev));
   expect([1, availableParallelism()]).toContain(here.readers);
+  expect(here.most).toBe(availableParallelism());
 });
 
 it('takes as many readers as the operator says', () => {
-  expect(deviceLanes(7).of('.').readers).toBe(7);
+  expect(deviceLanes(7).of('.')).toMatchObject({ readers: 7, most: 7 });
 });
 
 it('takes what no disk is behind for fast', () => {
