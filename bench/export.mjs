@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { measure, spread } from './lib/measure.mjs';
+import { getMemory, measure, spread } from './lib/measure.mjs';
 import { saveResults } from './lib/results.mjs';
 import { syscalls } from './lib/syscalls.mjs';
 import { BENCH, options, tool, WORK } from './lib/tools.mjs';
@@ -98,7 +98,7 @@ function removeOutput() {
 async function runOnce({ argv }) {
   removeOutput();
   if (given.cold) dropCaches();
-  else execFileSync(tool('warm'), [String(Math.ceil(mib * 1.1))]);
+  else getMemory(mib);
   const { stdout: _, ...cost } = await measure(argv);
   return cost;
 }

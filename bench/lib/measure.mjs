@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { tool } from './tools.mjs';
 
 /**
@@ -26,6 +26,11 @@ export async function measure(argv, { env = {}, onStart, mayFail = false } = {})
   const { rssKb, status, ...rest } = JSON.parse(cost);
   if (status !== 0 && !mayFail) throw new Error(`${argv.join(' ')}: status ${status}\n${stderr}`);
   return { ...rest, status, rss: rssKb * 1024, stdout };
+}
+
+/** Has the machine's host give so much memory as is going to be written: for what is run at once after this. */
+export function getMemory(mib) {
+  execFileSync(tool('warm'), [String(Math.ceil(mib * 1.1))]);
 }
 
 function collect(stream) {

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { measure, spread } from '../lib/measure.mjs';
+import { getMemory, measure, spread } from '../lib/measure.mjs';
 import { saveResults } from '../lib/results.mjs';
 import { BENCH, options, tool, WORK } from '../lib/tools.mjs';
 import { makeImages } from '../make-images.mjs';
@@ -118,6 +118,8 @@ async function rounds(ways, expected, count = given.rounds) {
   const runs = Object.fromEntries(ways.map(({ name }) => [name, []]));
   for (let round = 0; round <= count; round++) {
     for (const { name, argv, env, unchecked } of ways) {
+      fs.rmSync(out, { force: true });
+      getMemory(given.mib);
       const cost = await timed(argv, env);
       if (round > 0) runs[name].push(cost);
       else if (expected !== undefined && !unchecked) check(name, expected);

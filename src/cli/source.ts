@@ -8,7 +8,7 @@ import { clustersOf } from '../image/clusters-of.ts';
 import { examineHeadless } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
 import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
-import { deviceLanes } from '../io/device-lanes.ts';
+import { coreCount, deviceLanes } from '../io/device-lanes.ts';
 import { realPath, statOrUndefined } from '../io/file-source.ts';
 import { native } from '../io/native.ts';
 import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
@@ -68,9 +68,9 @@ export function poolFor(
     return Math.min(MAX_THREADS, Math.max(1, wanted));
   };
   const atOnce = threads(({ readers }) => readers);
-  return startPool(
-    ...([atOnce, readTimeout, threads(({ readers, most = readers }) => most)] as const),
-  );
+  const most = threads((lane) => lane.most ?? lane.readers);
+  // Where many disks turn out to be fast, the processor is what they wait for. Each thread keeps stores open.
+  return startPool(atOnce, readTimeout, Math.min(most, atOnce + coreCount() - 1));
 }
 
 /** Tells of what `--osd` brought that cannot be used. @returns how many such things there were */

@@ -12,7 +12,7 @@ import type {
   OsdLocation,
 } from '../store/object-store.ts';
 import { storeAt } from '../store/store-cache.ts';
-import { type CopyProgress, noteDone } from './copy-progress.ts';
+import { type CopyProgress, noteBegun, noteDone } from './copy-progress.ts';
 import { forEachPiece } from './plan.ts';
 import { crcOf, readPieces, readRange } from './read-object.ts';
 import { forEachDataRun } from './zero-runs.ts';
@@ -75,7 +75,7 @@ export interface CopyOptions {
   readAhead?: boolean;
   /** shows which jobs are done while others are still to come */
   progress?: CopyProgress;
-  /** after this much time what was not begun is handed back */
+  /** after this much time what was not begun is handed back; the first job always is */
   patienceMs?: number;
 }
 
@@ -94,11 +94,15 @@ export function copyObjects(
   const results: CopyResult[] = [];
   let next: Opening | undefined;
   try {
+    const open = (i: number): Opening => {
+      if (progress !== undefined) noteBegun(progress, i);
+      return openJob(store, jobs[i]!);
+    };
     for (const [i, job] of jobs.entries()) {
-      if (i > 0 && performance.now() > until) break;
-      const opening = next ?? openJob(store, job);
-      const following = readAhead ? jobs[i + 1] : undefined;
-      next = following && openJob(store, following);
+      if (i > 0 && next === undefined && performance.now() > until) break;
+      const opening = next ?? open(i);
+      const goesOn = readAhead && i + 1 < jobs.length && performance.now() <= until;
+      next = goesOn ? open(i + 1) : undefined;
       next?.object?.readAhead?.();
       const result = copyTolerantly(opening, job, sink);
       if (progress !== undefined) noteDone(progress, i, result);

@@ -159,16 +159,21 @@ async function runRound(
     });
     for (const { attempt, result } of outcomes) results.set(attempt, result);
     noteFaults(outcomes, osd, lanes);
+    const given = outcomes.flatMap(({ attempt, result }) =>
+      result.ok ? [{ bytes: attempt.bytes, read: fromOneDisk(attempt, result.read) }] : [],
+    );
     return {
-      bytes: outcomes.reduce(
-        (sum, { attempt, result }) => sum + (result.ok ? attempt.bytes : 0),
-        0,
-      ),
-      left: batch.filter((_, i) => own[i] === undefined),
+      bytes: given.reduce((sum, { bytes }) => sum + bytes, 0),
+      read: given.reduce((sum, { read }) => sum + read, 0),
+      notBegun: batch.filter((_, i) => own[i] === undefined),
     };
   });
   return taken.map((attempt) => ({ attempt, result: results.get(attempt)! }));
 }
+
+/** Shards come from several disks, and nobody knows how fast each of them was. */
+const fromOneDisk = ({ plan }: Attempt, read: number): number =>
+  plan.erasure === undefined ? read : 0;
 
 /** Objects that a disk could not give; where shards of several disks make one, nobody knows whose fault it was. */
 function noteFaults(outcomes: readonly Outcome[], osd: CatalogOsd, lanes: ReadLanes): void {

@@ -7,12 +7,14 @@ import type { CopyResult } from './copy-objects.ts';
 export type CopyProgress = BigInt64Array<SharedArrayBuffer>;
 
 const FIELDS = 3;
-const NOT_YET = 0n;
-const DONE = 1n;
+const WAITS = 0n;
+/** begun; it may have failed as well */
+const BEGUN = 1n;
+const DONE = 2n;
 /** done, and the store's own checksums vouch for it */
-const CHECKED = 2n;
-/** nobody waits for it any more: it is being done again */
-const CLOSED = 3n;
+const CHECKED = 3n;
+/** nobody waits for this worker any more */
+const CLOSED = 4n;
 
 export const startProgress = (jobs: number): CopyProgress =>
   new BigInt64Array(new SharedArrayBuffer(jobs * FIELDS * BigInt64Array.BYTES_PER_ELEMENT));
@@ -21,6 +23,11 @@ export const startProgress = (jobs: number): CopyProgress =>
 export const hasAll = (result: CopyResult): result is CopyResult & { ok: true } =>
   result.ok && result.bad.length === 0;
 
+/** The worker's side: from now on an object may have left something in the image. */
+export function noteBegun(progress: CopyProgress, job: number): void {
+  Atomics.compareExchange(progress, job * FIELDS, WAITS, BEGUN);
+}
+
 /** The worker's side: an object of which all is written is done for good. */
 export function noteDone(progress: CopyProgress, job: number, result: CopyResult): void {
   if (!hasAll(result)) return;
@@ -28,7 +35,7 @@ export function noteDone(progress: CopyProgress, job: number, result: CopyResult
   progress[at + 1] = BigInt(result.read);
   progress[at + 2] = BigInt(result.written);
   // A thread that was given up may come back to life: what it does then counts no more.
-  Atomics.compareExchange(progress, at, NOT_YET, result.checked ? CHECKED : DONE);
+  Atomics.compareExchange(progress, at, BEGUN, result.checked ? CHECKED : DONE);
 }
 
 /** An object's outcome, where the worker has done it. */
@@ -40,10 +47,17 @@ export function doneSoFar(progress: CopyProgress, job: number): CopyResult | und
   return { ok: true, read, written, bad: [], ...(state === CHECKED && { checked: true }) };
 }
 
-/** Ends it. @returns for each object its outcome; undefined: it is to be done again, whatever the worker still says */
-export function closeProgress(progress: CopyProgress): (CopyResult | undefined)[] {
-  return Array.from({ length: progress.length / FIELDS }, (_, job) => {
-    Atomics.compareExchange(progress, job * FIELDS, NOT_YET, CLOSED);
-    return doneSoFar(progress, job);
+/** How far an object has come when its worker is given up. */
+export type Ended = CopyResult | 'begun' | 'waits';
+
+/** Ends it for all of them: whatever the worker still says of those that are not done counts no more. */
+export const closeProgress = (progress: CopyProgress): Ended[] =>
+  Array.from({ length: progress.length / FIELDS }, (_, job) => {
+    for (;;) {
+      const done = doneSoFar(progress, job);
+      if (done !== undefined) return done;
+      const state = Atomics.load(progress, job * FIELDS);
+      const was = Atomics.compareExchange(progress, job * FIELDS, state, CLOSED);
+      if (was === state) return state === WAITS ? 'waits' : 'begun';
+    }
   });
-}

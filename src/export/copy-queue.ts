@@ -35,20 +35,24 @@ const LEAST_BYTES = 1 << 20;
 const TASK_SECONDS = 0.5;
 /** So many of another device's objects are looked at for one to take over. */
 const LOOK_AT = 512;
-/** What no disk with an arm gives in a second: the kernel takes many a device for one that is none, or has it in memory. */
+/** What no disk with an arm gives in a second. The kernel takes many a device for one, and may have what it holds in memory. */
 const SPINNING_SPEED = 300 << 20;
 /** What a device's last task counts for in its speed. */
 const NEWEST = 0.5;
 
-/** What became of a batch. */
-export interface Worked<Item> {
-  /** bytes that the disk gave: what it failed at says nothing of its speed */
+export interface BatchOutcome<Item> {
+  /** bytes of the image that were had: what a disk failed at says nothing of its speed */
   bytes: number;
-  /** items that were not begun, since the others took too long: they wait again, before all others */
-  left: readonly Item[];
+  /** bytes that the disk itself gave for them: holes cost it nothing */
+  read: number;
+  /** these took too long for the others: they wait again, before all that wait already */
+  notBegun: readonly Item[];
 }
 
-type Work<Item> = (batch: Item[], osd: CatalogOsd) => Promise<Worked<Item>>;
+type Work<Item> = (batch: Item[], osd: CatalogOsd) => Promise<BatchOutcome<Item>>;
+
+const averaged = (before: number | undefined, newest: number): number =>
+  before === undefined ? newest : before + NEWEST * (newest - before);
 
 /** What is queued together and waited for together. */
 interface Run<Item> {
@@ -73,8 +77,10 @@ class DeviceQueue<Item extends QueuedCopy> {
   bytes = 0;
   inFlight = 0;
   running = 0;
-  /** bytes that a reader of it gets in a second; undefined: not known yet */
+  /** bytes of the image that a reader of it is done with in a second; undefined: not known yet */
   #speed: number | undefined;
+  /** bytes that it gives all its readers in a second */
+  #throughput: number | undefined;
   #waiting: Waiting<Item>[] = [];
 
   constructor(lane: DeviceLane) {
@@ -133,10 +139,15 @@ class DeviceQueue<Item extends QueuedCopy> {
     return removed;
   }
 
-  noteSpeed(bytes: number, seconds: number): void {
+  /** Of a batch, before it counts as no longer running. */
+  noteSpeed({ bytes, read }: BatchOutcome<Item>, seconds: number): void {
+    if (bytes === 0) return;
     const speed = bytes / Math.max(seconds, 1e-3);
-    this.#speed = this.#speed === undefined ? speed : this.#speed + NEWEST * (speed - this.#speed);
-    this.#isFast = this.#speed > (this.#isFast ? SPINNING_SPEED : 2 * SPINNING_SPEED);
+    this.#speed = averaged(this.#speed, speed);
+    // All that read at the same time have got as much. Holes, and too few readers, do not show what it can.
+    if (read < bytes / 2 || this.running < this.readers) return;
+    this.#throughput = averaged(this.#throughput, (speed * this.running * read) / bytes);
+    this.#isFast = this.#throughput > (this.#isFast ? SPINNING_SPEED : 2 * SPINNING_SPEED);
   }
 
   /** Bytes that one of its readers is not too long busy with. */
@@ -308,20 +319,20 @@ export class CopyQueue<Item extends QueuedCopy> {
     queue.running++;
     queue.inFlight += bytes;
     const started = performance.now();
-    let left: readonly Waiting<Item>[] = [];
+    let again: readonly Waiting<Item>[] = [];
     try {
-      const worked = await run.work(items, item.copy!.osd.catalog);
-      if (worked.bytes > 0) queue.noteSpeed(worked.bytes, (performance.now() - started) / 1000);
-      const notBegun = new Set(worked.left);
-      left = batch.filter((one) => notBegun.has(one.item));
-      queue.putBack(left);
+      const outcome = await run.work(items, item.copy!.osd.catalog);
+      queue.noteSpeed(outcome, (performance.now() - started) / 1000);
+      const notBegun = new Set(outcome.notBegun);
+      again = batch.filter((one) => notBegun.has(one.item));
+      queue.putBack(again);
       if (run.failure !== undefined) this.#dropFrom(queue, run);
     } catch (error) {
       this.#fail(run, error);
     }
     queue.running--;
     queue.inFlight -= bytes;
-    run.left -= batch.length - left.length;
+    run.left -= batch.length - again.length;
     if (run.left === 0) run.end();
     this.#startAll();
   }

@@ -11,6 +11,8 @@ export class DeviceHealth {
   readonly #silent = new Map<string, number>();
   /** and all in all */
   readonly #allSilent = new Map<string, number>();
+  /** when the last silence was noted, by the clock of `performance` */
+  readonly #notedAt = new Map<string, number>();
   /** objects that could not be read */
   readonly #faults = new Map<string, number>();
 
@@ -23,8 +25,14 @@ export class DeviceHealth {
     this.#silent.delete(device);
   }
 
-  /** @param forGood do not ask it again */
-  noteSilence(device: string, forGood: boolean): void {
+  /**
+   * Of all that wait for a device while it is silent, one counts.
+   * @param forGood do not ask it again
+   * @param began when it was asked
+   */
+  noteSilence(device: string, forGood: boolean, began: number): void {
+    if (!forGood && began < (this.#notedAt.get(device) ?? 0)) return;
+    this.#notedAt.set(device, performance.now());
     this.#allSilent.set(device, (this.#allSilent.get(device) ?? 0) + 1);
     this.#silent.set(device, (this.#silent.get(device) ?? 0) + (forGood ? SILENT_LIMIT : 1));
   }

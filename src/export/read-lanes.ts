@@ -1,6 +1,11 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
 import { Semaphore } from '../catalog/semaphore.ts';
-import { errorText, isSourceFault, sourceIoError } from '../errors/salvage-error.ts';
+import {
+  errorText,
+  isSourceFault,
+  type SalvageError,
+  sourceIoError,
+} from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
 import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
@@ -44,6 +49,10 @@ export interface StartTask {
 
 const notRead = (error: string): CopyAttrs => ({ size: 0, mtimeMs: 0, error });
 const notDigested = (error: string): CopyDigest => ({ size: 0, crc: 0, error });
+const unread = (error: SalvageError): CopyResult => ({
+  ...({ ok: false, failure: 'unreadable' } as const),
+  reason: errorText(error),
+});
 const NOT_HERE = 'its OSD is not at hand';
 /** Objects of one attribute request: enough to be worth a message, few enough to share a disk. */
 const ATTRS_BATCH = 512;
@@ -153,8 +162,10 @@ export class ReadLanes {
    */
   async #through<T>(location: OsdLocation, work: () => Promise<T>, forGood = false): Promise<T> {
     const { device } = this.#device(location);
+    let began = performance.now();
     try {
       return await this.#gated(location, async () => {
+        began = performance.now();
         if (this.#health.isGivenUp(device)) {
           throw sourceIoError('its disk has stopped answering', { errno: 'ETIMEDOUT' });
         }
@@ -165,7 +176,7 @@ export class ReadLanes {
     } catch (error) {
       if (isNoAnswer(error) && !this.#health.isGivenUp(device)) {
         // Of an erasure-coded object another OSD's disk may be the silent one.
-        this.#health.noteSilence(String(error.data.device ?? device), forGood);
+        this.#health.noteSilence(String(error.data.device ?? device), forGood, began);
       }
       throw error;
     }
@@ -279,7 +290,7 @@ export class ReadLanes {
   /**
    * Copies objects of one OSD, which `leastBusy` has counted.
    * @param progress shows which of them are done for good while others are still to come
-   * @returns outcomes at their jobs' places; undefined: not begun, since the others took too long
+   * @returns outcomes at their jobs' places; undefined: not begun, because others took too long
    */
   async copy(
     osd: CatalogOsd,
@@ -305,42 +316,79 @@ export class ReadLanes {
 
   /**
    * Where the disk does not answer, what it has given by then stays done: it may have been told of, and a
-   * disk that dies does not give it twice. The rest is asked for one by one, so that one bad object does
-   * not cost the others.
-   * @param again ask for the rest at once first, from the disks that are left
+   * disk that dies does not give it twice. What has been begun is asked for one by one, so that one bad
+   * object does not cost the others.
    */
   async #copySome(
     location: OsdLocation,
     jobs: CopyJob[],
     target: ImageTarget,
     progress: CopyProgress,
-    again = jobs.some(({ ec }) => ec !== undefined),
   ): Promise<(CopyResult | undefined)[]> {
     try {
       const results = await this.#copyOnce(location, jobs, target, progress);
       return jobs.map((_, i) => results[i]);
     } catch (error) {
       if (!isNoAnswer(error)) throw error;
-      const done = closeProgress(progress);
-      const rest = jobs.filter((_, i) => done[i] === undefined);
-      const ask = (some: CopyJob[], more?: boolean) =>
-        this.#copySome(location, some, target, startProgress(some.length), more);
-      const others: (CopyResult | undefined)[] = [];
-      if (rest.length === 0) return done;
-      // Whichever shard's disk is silent is given up at once: the other shards may be enough.
-      if (again && !this.#isGivenUp(location)) others.push(...(await ask(rest, false)));
-      else if (jobs.length > 1) for (const job of rest) others.push(...(await ask([job])));
-      else others.push({ ok: false, failure: 'unreadable', reason: errorText(error) });
-      return done.map((result) => result ?? others.shift());
+      const ended = closeProgress(progress);
+      // Its store could not even be opened, by now for the last time: nobody else is to try.
+      if (ended.every((how) => how === 'waits') && !this.#mayRead(location, jobs)) {
+        return jobs.map(() => unread(error));
+      }
+      const results: (CopyResult | undefined)[] = [];
+      for (const [i, how] of ended.entries()) {
+        if (how === 'waits') results.push(undefined);
+        else if (how !== 'begun') results.push(how);
+        else results.push(await this.#copyAgain(location, jobs[i]!, target, error, jobs.length));
+      }
+      return results;
     }
   }
 
-  #copyOnce(
+  /** One that a silence has cut short, or that failed before it. */
+  async #copyAgain(
     location: OsdLocation,
+    job: CopyJob,
+    target: ImageTarget,
+    error: SalvageError,
+    asked: number,
+  ): Promise<CopyResult> {
+    // It was asked for alone, and whichever disk is silent is no shard's any more.
+    const tries = Number(asked > 1) + Number(job.ec !== undefined);
+    // What it has left in the image so far need not be what this copy has.
+    const again = { ...job, overwrite: true };
+    let failure = error;
+    for (let i = 0; i < tries; i++) {
+      try {
+        const [result] = await this.#copyOnce(location, [again], target, startProgress(1));
+        return result!;
+      } catch (silence) {
+        if (!isNoAnswer(silence)) throw silence;
+        failure = silence;
+      }
+    }
+    return unread(failure);
+  }
+
+  /** Is there a disk left to be asked? */
+  #mayRead(location: OsdLocation, jobs: readonly CopyJob[]): boolean {
+    return !this.#isGivenUp(this.#anyAlive(location, jobs));
+  }
+
+  /** Any of the shards' OSDs can put an erasure-coded object together. */
+  #anyAlive(location: OsdLocation, jobs: readonly CopyJob[]): OsdLocation {
+    if (!this.#isGivenUp(location)) return location;
+    const places = jobs.flatMap(({ ec }) => ec?.shards ?? []);
+    return places.find((shard) => !this.#isGivenUp(shard.location))?.location ?? location;
+  }
+
+  #copyOnce(
+    queuedAt: OsdLocation,
     jobs: CopyJob[],
     target: ImageTarget,
     progress: CopyProgress,
   ): Promise<CopyResult[]> {
+    const location = this.#anyAlive(queuedAt, jobs);
     const copyNow = () => {
       this.#signal?.throwIfAborted();
       const readAhead = this.#device(location).spins === true;
@@ -348,11 +396,9 @@ export class ReadLanes {
       const task: CopyTask = { location, jobs: asked, target, readAhead, progress };
       return this.#runner.run<CopyResult[]>('copy', task);
     };
-    return this.#through(
-      location,
-      copyNow,
-      jobs.some(({ ec }) => ec !== undefined),
-    );
+    // Whichever shard's disk is silent is given up at once: the other shards may be enough.
+    const isErasure = jobs.some(({ ec }) => ec !== undefined);
+    return this.#through(location, copyNow, isErasure);
   }
 
   /** A job without shards on disks that do not answer any more. */

@@ -1,8 +1,8 @@
-import { errorText, SalvageError } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, type SalvageError } from '../errors/salvage-error.ts';
 
-/** Has a disk not answered in time? */
+/** Has a disk not answered in time? A destination over a network may fail with the same errno. */
 export const isNoAnswer = (error: unknown): error is SalvageError =>
-  error instanceof SalvageError && error.data.errno === 'ETIMEDOUT';
+  isSourceFault(error) && error.data.errno === 'ETIMEDOUT';
 
 /**
  * Asks a disk for many things at once, and where it does not answer for each alone, so that one bad

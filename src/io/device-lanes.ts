@@ -32,6 +32,8 @@ function deviceOf(path: string): number {
   }
 }
 
+export const coreCount = (): number => availableParallelism();
+
 /** Readers by device: `jobs` where the operator says so, else one for a disk that spins. */
 export function deviceLanes(jobs: number | undefined): DeviceLanes {
   const byDevice = new Map<number, DeviceLane>();
@@ -41,7 +43,7 @@ export function deviceLanes(jobs: number | undefined): DeviceLanes {
       let lane = byDevice.get(dev);
       if (lane === undefined) {
         const spins = isRotational(dev);
-        const most = jobs ?? availableParallelism();
+        const most = jobs ?? coreCount();
         // The kernel takes most virtual disks and RAID sets for such as spin.
         lane = { device: String(dev), readers: jobs ?? (spins ? 1 : most), most, spins };
         byDevice.set(dev, lane);

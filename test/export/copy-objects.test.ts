@@ -336,9 +336,11 @@ describe('copyObjects', () => {
 
   it('hands back what it does not come to in time, but does at least one', () => {
     const { store, openObjects } = storeOf({ a: nine, b: nine, c: nine });
+    const opened: string[] = [];
     const slow = {
       open(ref: ObjectRef): OpenObject {
         vi.advanceTimersByTime(600);
+        opened.push(Buffer.from(ref.id.name).toString());
         return store.open(ref);
       },
     } as unknown as ObjectStoreReader;
@@ -347,7 +349,10 @@ describe('copyObjects', () => {
     vi.useFakeTimers();
     try {
       expect(copyObjects(slow, jobs, target)).toHaveLength(2);
-      expect(copyObjects(slow, jobs, target, { readAhead: true })).toHaveLength(1);
+      expect(opened.splice(0)).toEqual(['a', 'b']);
+      // The next one has been opened by then.
+      expect(copyObjects(slow, jobs, target, { readAhead: true })).toHaveLength(2);
+      expect(opened).toEqual(['a', 'b']);
     } finally {
       vi.useRealTimers();
     }

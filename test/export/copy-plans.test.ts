@@ -3,10 +3,10 @@ import type { CatalogOsd } from '../../src/catalog/catalog.ts';
 import { NOSNAP } from '../../src/ceph/encoding.ts';
 import type { SnapSet } from '../../src/ceph/snapset.ts';
 import { erasureCode } from '../../src/ec/erasure-code.ts';
-import { sourceIoError } from '../../src/errors/salvage-error.ts';
+import { destinationError, sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
 import { copyPlans, noteUnreachable } from '../../src/export/copy-plans.ts';
-import { noteDone } from '../../src/export/copy-progress.ts';
+import { noteBegun, noteDone } from '../../src/export/copy-progress.ts';
 import { CopyQueue } from '../../src/export/copy-queue.ts';
 import { LossMap } from '../../src/export/loss-map.ts';
 import type { ObjectPlan } from '../../src/export/plan.ts';
@@ -115,6 +115,7 @@ describe('a batch that takes long', () => {
       if (jobs.length < results.length) return jobs.map(() => results[1]);
       for (const [i, result] of results.entries()) {
         // The last but one is done without a word.
+        noteBegun(progress!, i);
         if (i !== 3) noteDone(progress!, i, result);
         look();
         during.push(told.length);
@@ -140,6 +141,7 @@ describe('a batch that takes long', () => {
       watch: () => () => {},
     };
     const copy = async (...[, , , progress]: Parameters<ReadLanes['copy']>) => {
+      noteBegun(progress!, 0);
       noteDone(progress!, 0, done);
       throw new Error('ENOSPC');
     };
@@ -150,58 +152,135 @@ describe('a batch that takes long', () => {
   });
 });
 
-describe('what was told of as done', () => {
-  it('is not touched again when its disk dies in the middle of the batch', async () => {
-    const buffer = new SharedArrayBuffer(24);
+describe('a disk that falls silent in the middle of a batch', () => {
+  /** What a worker does with a job: its outcome, or nothing, when the disk does not answer. */
+  type Worker = (job: CopyJob, place: string, out: Buffer) => CopyResult | undefined;
+
+  /** Copies plans with real lanes, each OSD on a disk of its own, and shows which jobs each was asked for. */
+  async function copied(plans: ObjectPlan[], osds: number, worker: Worker, signal?: AbortSignal) {
+    const buffer = new SharedArrayBuffer(8 * plans.length);
     const out = Buffer.from(buffer);
-    let isDead = false;
+    const asked: string[] = [];
+    let look = () => {};
+    const silence = sourceIoError('silent', { errno: 'ETIMEDOUT', device: '/dev/0' as never });
     const runner: TaskRunner = {
       run: async <Value>(_: string, task: unknown) => {
         const { location, jobs, progress } = task as CopyTask;
+        const places = jobs.map(({ pieces }) => pieces[2]! / 8);
+        asked.push(`${location.path}: ${places.join(' ')}`);
         return jobs.map((job, i) => {
-          const [, , at] = job.pieces as [number, number, number];
-          isDead ||= location.path === '0' && at === 8;
-          if (isDead && location.path === '0')
-            throw sourceIoError('silent', { errno: 'ETIMEDOUT' });
+          noteBegun(progress, i);
+          const at = job.pieces[2]!;
           if (job.overwrite) out.fill(0, at, at + 8);
-          out.write(`osd.${location.path}..`.padEnd(8, '.'), at);
-          noteDone(progress, i, done);
+          const result = worker(job, location.path, out.subarray(at, at + 8));
+          if (result === undefined) throw silence;
+          noteDone(progress, i, result);
           look();
-          return done;
+          return result;
         }) as Value;
       },
       damage: new Set(),
       close: async () => {},
     };
-    const places = ['0', '1'].map((key) => ({ dataPath: `/dev/${key}`, path: key }));
+    const places = Array.from({ length: osds }, (_, i) => ({
+      dataPath: `/dev/${i}`,
+      path: `${i}`,
+    }));
     const lanes = new ReadLanes(
-      runner,
-      { of: (device) => ({ device, readers: 1 }) },
-      new Map(places.map((place) => [place.path, place as OsdLocation])),
+      ...([runner, { of: (device: string) => ({ device, readers: 1 }) }] as const),
+      ...([new Map(places.map((one) => [one.path, one as OsdLocation])), [], signal] as const),
     );
-    let look = () => {};
     const told: number[] = [];
     const losses = {
       ...{ lost: new LossMap(), doubtful: new LossMap() },
-      copied: ([, , at]: readonly number[]) => {
-        expect(out.toString('latin1', at, at! + 3)).toBe('osd');
-        told.push(at!);
-      },
+      copied: ([, , at]: readonly number[]) => void told.push(at! / 8),
       watch: (own: () => void) => {
         look = own;
         return () => {};
       },
     };
-    // Only the last of them is on another disk as well.
-    const own = [copyOn(0)];
-    const plans = [own, own, [copyOn(0), copyOn(1)]].map((copies, i) =>
-      planOf(copies, { pieces: [0, 8, i * 8] }),
-    );
     const target = { kind: 'memory', buffer, base: 0 } as const;
-    await copyPlans(plans, lanes, target, 'digest', losses);
-    expect(told.sort((a, b) => a - b)).toEqual([0, 16]);
-    expect(out.toString('latin1')).toBe('osd.0...\0\0\0\0\0\0\0\0osd.1...');
-    expect(losses.lost.ranges()).toMatchObject([{ offset: 8, length: 8 }]);
+    const ended = await copyPlans(plans, lanes, target, 'digest', losses).catch((error) => error);
+    const lost = losses.lost.ranges().map(({ offset, length }) => [offset / 8, length / 8]);
+    const text = out.toString('latin1').replaceAll('\0', '.');
+    return { ended, asked, told: told.sort(), lost, text, doubtful: losses.doubtful.ranges() };
+  }
+
+  const plansOn = (count: number, copies: ObjectCopy[], parts: Partial<ObjectPlan> = {}) =>
+    Array.from({ length: count }, (_, i) => planOf(copies, { pieces: [0, 8, i * 8], ...parts }));
+
+  it('keeps what it gave by then, and loses only what it has alone', async () => {
+    let isDead = false;
+    const worker: Worker = ({ pieces }, place, out) => {
+      isDead ||= pieces[2] === 8;
+      if (isDead && place === '0') return undefined;
+      out.write(`osd.${place}`);
+      return done;
+    };
+    const { asked, told, lost, text } = await copied(plansOn(4, [copyOn(0)]), 1, worker);
+    expect(asked).toEqual(['0: 0 1 2 3', '0: 1', '0: 2 3']);
+    expect(told).toEqual([0]);
+    // The last two for another reason: the disk is given up.
+    expect(lost).toEqual([
+      [1, 1],
+      [2, 2],
+    ]);
+    expect(text).toBe(`osd.0${'.'.repeat(27)}`);
+  });
+
+  it('leaves what it has not begun to the others', async () => {
+    const worker: Worker = (_, place, out) => {
+      if (place === '0') return undefined;
+      out.write(`osd.${place}`);
+      return done;
+    };
+    const copies = [copyOn(0), copyOn(1)];
+    const { asked, lost, text } = await copied(plansOn(4, copies), 2, worker);
+    expect(lost).toEqual([]);
+    expect(text).toBe('osd.1...'.repeat(4));
+    // One object is asked for, alone as well, and at most one more until that disk is given up.
+    expect(asked.filter((task) => task.startsWith('0')).length).toBeLessThanOrEqual(3);
+  });
+
+  it('leaves nothing behind of what is asked for again', async () => {
+    let isFirst = true;
+    const worker: Worker = ({ pieces }, _, out) => {
+      if (!isFirst) {
+        // The rest of it is zeros, which are not written.
+        out.write('good');
+        return done;
+      }
+      out.write('garbage!');
+      if (pieces[2] === 0) return { ok: false, failure: 'digest', reason: 'crc32c is wrong' };
+      isFirst = false;
+      return undefined;
+    };
+    const { told, lost, text, doubtful } = await copied(plansOn(2, [copyOn(0)]), 1, worker);
+    expect([told, lost, doubtful]).toEqual([[0, 1], [], []]);
+    expect(text).toBe('good....good....');
+  });
+
+  it('is one shard less, whichever disk an object waits for', async () => {
+    const shards = [0, 1, 2].map((i) => copyOn(i, i));
+    const worker: Worker = ({ ec }, _, out) => {
+      if (ec!.shards.some(({ location: { path } }) => path === '0')) return undefined;
+      out.write('whole');
+      return done;
+    };
+    const erasure = { profile: [], stripeWidth: 8 };
+    const plans = plansOn(6, shards, { erasure });
+    const { asked, told, lost } = await copied(plans, 3, worker);
+    expect([told, lost]).toEqual([[0, 1, 2, 3, 4, 5], []]);
+    expect(asked.filter((task) => task.startsWith('0'))).toHaveLength(1);
+  });
+
+  it('ends nothing where it is the destination that does not answer: that does', async () => {
+    const worker: Worker = () => {
+      throw destinationError('cannot write /mnt/x', { path: '/mnt/x', errno: 'ETIMEDOUT' });
+    };
+    const { ended, asked } = await copied(plansOn(2, [copyOn(0)]), 1, worker);
+    expect(ended).toMatchObject({ code: 'DESTINATION' });
+    expect(asked).toEqual(['0: 0 1']);
   });
 });
 

@@ -38,6 +38,10 @@ interface Shape {
   on?: Record<string, string>;
   /** seconds after which an object could not be read */
   fault?: Record<string, number>;
+  /** MiB/s that all readers of an array get together */
+  shared?: Record<string, number>;
+  /** how much of the objects is data, if not all */
+  full?: number;
   /** objects after which a disk hands back the rest of a batch */
   patience?: Record<string, number>;
 }
@@ -45,6 +49,7 @@ interface Shape {
 /** Disks with a speed in MiB/s each, and what each of them was given, in order. */
 function disks(speeds: Record<string, number>, shape: Shape = {}) {
   const { unwilling = '', readers = 1, most, on = {}, fault = {}, patience = {} } = shape;
+  const { full = 1, shared = {} } = shape;
   const given: Record<string, number[][]> = {};
   let reading = 0;
   /** the most that were read from at a time */
@@ -67,16 +72,26 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
       .run(items, async (whole, { key }) => {
         const batch = whole.slice(0, patience[key]);
         const bytes = batch.reduce((sum, one) => sum + one.bytes, 0);
-        const left = whole.slice(batch.length);
+        const notBegun = whole.slice(batch.length);
         given[key] = [...(given[key] ?? []), batch.map(({ name }) => name)];
         expect(batch.map(({ copy }) => copy.osd.name)).toEqual(batch.map(() => key));
-        const seconds = fault[key] ?? bytes / MIB / speeds[key]!;
         atOnce = Math.max(atOnce, ++reading);
-        await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+        let left = bytes;
+        if (key in fault) {
+          await sleep(fault[key]!);
+          left = 0;
+        }
+        while (left > 0) {
+          // What reads at the same time shares what an array gives.
+          const speed = MIB * Math.min(speeds[key]!, (shared[key] ?? Infinity) / reading);
+          const seconds = Math.min(left / speed, 'a' in shared ? 0.005 : Infinity);
+          await sleep(seconds);
+          left -= seconds * speed;
+        }
         reading--;
-        if (key in fault) return { bytes: 0, left };
+        if (key in fault) return { bytes: 0, read: 0, notBegun };
         if (batch.some(({ name }) => name === failing)) throw new Error(`no ${failing}`);
-        return { bytes, left };
+        return { bytes, read: bytes * full, notBegun };
       })
       .finally(() => clearInterval(timer));
     const timer = setInterval(() => {}, 1000);
@@ -88,6 +103,7 @@ function disks(speeds: Record<string, number>, shape: Shape = {}) {
   return { run, given, dropped, speeds, readersOf: () => [queue.readersOf('a'), atOnce] };
 }
 
+const sleep = (seconds: number) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
 const each = (given: Record<string, number[][]>, device: string) => (given[device] ?? []).flat();
 
@@ -192,14 +208,15 @@ describe('a disk that gives more than one with an arm can', () => {
   const many = () => numbers(64).map((i) => new Item(i, 'a'));
 
   it('has more readers, for as long as it does', async () => {
-    const { run, speeds, readersOf } = disks({ a: 250 }, { most: 4 });
+    const shared = { a: 250 };
+    const { run, readersOf } = disks({ a: 1000 }, { most: 4, shared });
     await run(many());
     expect(readersOf()).toEqual([1, 1]);
-    speeds.a = 1000;
+    shared.a = 2000;
     await run(many());
     expect(readersOf()).toEqual([4, 4]);
     // What the system had in memory has come to its end.
-    speeds.a = 120;
+    shared.a = 120;
     await run(many());
     expect(readersOf()).toEqual([1, 4]);
     await run(many());
@@ -212,13 +229,27 @@ describe('a disk that gives more than one with an arm can', () => {
     expect(readersOf()).toEqual([1, 1]);
     speeds.a = 1000;
     await run(many());
-    speeds.a = 500;
+    speeds.a = 100;
     await run(many());
     expect(readersOf()).toEqual([4, 4]);
   });
 
+  it('keeps them where they share what an array gives', async () => {
+    const { run, readersOf } = disks({ a: 900 }, { most: 16, shared: { a: 2048 } });
+    await run(numbers(512).map((i) => new Item(i, 'a')));
+    expect(readersOf()).toEqual([16, 16]);
+    await run(numbers(512).map((i) => new Item(i, 'a')));
+    expect(readersOf()).toEqual([16, 16]);
+  });
+
+  it('is none that has only holes to give', async () => {
+    const { run, readersOf } = disks({ a: 10000 }, { most: 4, full: 0.1 });
+    await run(many());
+    expect(readersOf()).toEqual([1, 1]);
+  });
+
   it('has no more than the operator says', async () => {
-    const { run, readersOf } = disks({ a: 1000 }, { readers: 2 });
+    const { run, readersOf } = disks({ a: 1000 }, { readers: 2, most: 2 });
     await run(many());
     expect(readersOf()).toEqual([2, 2]);
   });

@@ -1,8 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { CatalogOsd } from '../../src/catalog/catalog.ts';
 import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import type { CopyJob, CopyResult } from '../../src/export/copy-objects.ts';
-import { doneSoFar, noteDone, startProgress } from '../../src/export/copy-progress.ts';
+import { doneSoFar, noteBegun, noteDone, startProgress } from '../../src/export/copy-progress.ts';
 import { type CopyTask, ReadLanes } from '../../src/export/read-lanes.ts';
 import type { ObjectCopy } from '../../src/image/object-candidates.ts';
 import type { TaskRunner } from '../../src/io/ports.ts';
@@ -24,14 +24,24 @@ const job = (size: number, ...shards: string[]) =>
   }) as unknown as CopyJob;
 
 /** Devices `a` and `b`, one reader each; `answer` gives a job's result or throws for its task. */
-function lanesWith(answer: (job: CopyJob) => CopyResult | undefined, signal?: AbortSignal) {
+function lanesWith(
+  answer: (job: CopyJob) => CopyResult | undefined,
+  signal?: AbortSignal,
+  readers = 1,
+) {
   const asked: number[][] = [];
+  let inside = 0;
+  let reading = 0;
   const runner: TaskRunner = {
     run: async <Value>(_: string, task: unknown) => {
       const { jobs, progress } = task as CopyTask;
       asked.push(jobs.map(({ size }) => size!));
       const results: CopyResult[] = [];
+      reading = Math.max(reading, ++inside);
+      await new Promise((resolve) => setImmediate(resolve));
+      inside--;
       for (const [i, job] of jobs.entries()) {
+        noteBegun(progress, i);
         const result = answer(job);
         if (result === undefined) break;
         noteDone(progress, i, result);
@@ -43,8 +53,9 @@ function lanesWith(answer: (job: CopyJob) => CopyResult | undefined, signal?: Ab
     close: async () => {},
   };
   const locations = new Map(['a', 'b'].map((key) => [key, location(key)]));
-  const devices = { of: (path: string) => ({ device: path.at(-1)!, readers: 1 }) };
-  return { asked, lanes: new ReadLanes(runner, devices, locations, [], signal) };
+  const devices = { of: (path: string) => ({ device: path.at(-1)!, readers }) };
+  const lanes = new ReadLanes(runner, devices, locations, [], signal);
+  return { asked, lanes, atOnce: () => reading };
 }
 
 const good: CopyResult = { ok: true, written: 1, read: 1, bad: [] };
@@ -61,7 +72,9 @@ describe('a disk that does not answer', () => {
       return good;
     });
     const results = await lanes.copy(osd('a'), [job(1), job(2), job(3)], NOWHERE);
-    expect(results.map((result) => result?.ok)).toEqual([true, false, true]);
+    // The last one had not been begun, and waits for its disk, or for another.
+    expect(results.map((result) => result?.ok)).toEqual([true, false, undefined]);
+    expect(await lanes.copy(osd('a'), [job(3)], NOWHERE)).toEqual([good]);
     expect(results[1]).toMatchObject({
       failure: 'unreadable',
       reason: expect.stringMatching(/no answer/),
@@ -73,10 +86,15 @@ describe('a disk that does not answer', () => {
     const { lanes, asked } = lanesWith(() => {
       throw silent();
     });
-    const jobs = [1, 2, 3, 4, 5, 6].map((size) => job(size));
-    const results = await lanes.copy(osd('a'), jobs, NOWHERE);
-    expect(results.map((result) => result?.ok)).toEqual(jobs.map(() => false));
-    expect(asked).toEqual([[1, 2, 3, 4, 5, 6], [1], [2]]);
+    const jobs = [1, 2, 3].map((size) => job(size));
+    const first = await lanes.copy(osd('a'), jobs, NOWHERE);
+    expect(first.map((result) => result?.ok)).toEqual([false, undefined, undefined]);
+    const second = await lanes.copy(osd('a'), jobs.slice(1), NOWHERE);
+    expect(second.map((result) => result?.ok)).toEqual([false, undefined]);
+    // Its last chance is gone: what is left is not asked for.
+    const third = await lanes.copy(osd('a'), jobs.slice(2), NOWHERE);
+    expect(third.map((result) => result?.ok)).toEqual([false]);
+    expect(asked).toEqual([[1, 2, 3], [1], [2, 3]]);
     expect(lanes.isHere(osd('a'))).toBe(false);
     expect(lanes.isHere(osd('b'))).toBe(true);
     expect(lanes.leastBusy([copyOn('a'), copyOn('b')], 1)?.osd.name).toBe('b');
@@ -93,10 +111,10 @@ describe('a disk that does not answer', () => {
     const jobs = [1, 2, 3, 4].map((size) => job(size));
     const progress = startProgress(4);
     const results = await lanes.copy(osd('a'), jobs, NOWHERE, progress);
-    expect(results.map((result) => result?.ok)).toEqual([true, true, false, false]);
+    expect(results.map((result) => result?.ok)).toEqual([true, true, false, undefined]);
     expect(results[0]).toEqual({ ok: true, written: 1, read: 11, bad: [] });
     expect(results[1]).toEqual({ ok: true, written: 2, read: 12, bad: [], checked: true });
-    expect(asked).toEqual([[1, 2, 3, 4], [3], [4]]);
+    expect(asked).toEqual([[1, 2, 3, 4], [3]]);
     // Should the thread that was given up come back to life, nobody believes it any more.
     noteDone(progress, 2, good);
     expect(doneSoFar(progress, 2)).toBeUndefined();
@@ -121,6 +139,7 @@ describe('a disk that does not answer', () => {
         const { jobs, progress } = task as CopyTask;
         asked.push(jobs.map(({ size }) => size!));
         return jobs.map((job, i) => {
+          noteBegun(progress, i);
           const keys = job.ec!.shards.map(({ location: { path } }) => path);
           if (keys.includes('b') && job.size === 2) throw silent(8);
           noteDone(progress, i, good);
@@ -136,20 +155,37 @@ describe('a disk that does not answer', () => {
     };
     const lanes = new ReadLanes(runner, devices, locations);
     const jobs = [1, 2, 3].map((size) => job(size, 'a', 'b'));
-    expect(await lanes.copy(osd('a'), jobs, NOWHERE)).toEqual([good, good, good]);
-    expect(asked).toEqual([
-      [1, 2, 3],
-      [2, 3],
-    ]);
+    expect(await lanes.copy(osd('a'), jobs, NOWHERE)).toEqual([good, good, undefined]);
+    expect(await lanes.copy(osd('a'), jobs.slice(2), NOWHERE)).toEqual([good]);
+    expect(asked).toEqual([[1, 2, 3], [2], [3]]);
     expect(lanes.isHere(osd('a'))).toBe(true);
     expect(lanes.isHere(osd('b'))).toBe(false);
   });
 
-  it('fails with other errors as ever', async () => {
+  it('fails with other errors as ever, and has no more to do then', async () => {
     const { lanes } = lanesWith(() => {
       throw new Error('bug');
     });
+    const both = [copyOn('a'), copyOn('b')];
+    expect(lanes.leastBusy(both, 1)?.osd.name).toBe('a');
     await expect(lanes.copy(osd('a'), [job(1)], NOWHERE)).rejects.toThrow('bug');
+    expect(lanes.leastBusy(both, 1)?.osd.name).toBe('a');
+  });
+
+  it('is silent once, however many wait for it at the same time', async () => {
+    const { lanes } = lanesWith(
+      () => {
+        throw silent();
+      },
+      undefined,
+      4,
+    );
+    const ask = () => lanes.copy(osd('a'), [job(1)], NOWHERE);
+    await Promise.all([ask(), ask(), ask(), ask()]);
+    expect(lanes.isHere(osd('a'))).toBe(true);
+    await ask();
+    await ask();
+    expect(lanes.isHere(osd('a'))).toBe(false);
   });
 });
 
@@ -162,6 +198,17 @@ describe('the choice of a disk', () => {
     for (let i = 0; i < 8; i++) lanes.noteFault(osd('a'));
     for (let i = 0; i < 5; i++) expect(lanes.leastBusy(both, 10)?.osd.name).toBe('b');
     expect(lanes.leastBusy([copyOn('a')], 10)?.osd.name).toBe('a');
+  });
+
+  it('lets as many in as its queue has found to be right', async () => {
+    const { lanes, atOnce } = lanesWith(() => good);
+    const copies = () =>
+      Promise.all([1, 2, 3].map((size) => lanes.copy(osd('a'), [job(size)], NOWHERE)));
+    await copies();
+    expect(atOnce()).toBe(1);
+    vi.spyOn(lanes.queue, 'readersOf').mockReturnValue(2);
+    await copies();
+    expect(atOnce()).toBe(2);
   });
 
   it('counts what was handed back as still to be read there', async () => {
