@@ -139,7 +139,7 @@ async function toFile(work: ExportContext, request: ImageExport): Promise<Export
   } catch (error) {
     await output.leave();
     if (checkpoint !== undefined) {
-      sayHowFar(request, checkpoint.map.bytes('+'), layer.size, map!);
+      sayHowFar(request, checkpoint.kept, layer.size, map!);
     } else {
       context.warn(`${dest} is written in part; with --map FILE an export can be gone on with`);
     }

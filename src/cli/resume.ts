@@ -201,18 +201,12 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
       destination.commit();
     },
     leave: async () => {
-      if (state.bytes('+') === 0 && keep === undefined) {
-        await checkpoint.stop();
-        destination.abandon();
-        removeTextFile(map);
-        return;
-      }
-      try {
-        // What is known to be done by now; where it cannot be kept, what was known before.
-        await checkpoint.finish().catch(() => {});
-      } finally {
-        destination.release();
-      }
+      // What is known to be done by now; where it cannot be kept, what was known before.
+      if (state.bytes('+') > 0 || keep !== undefined) await checkpoint.finish().catch(() => {});
+      await checkpoint.stop();
+      if (checkpoint.kept > 0 || keep !== undefined) return destination.release();
+      destination.abandon();
+      removeTextFile(map);
     },
   };
 }

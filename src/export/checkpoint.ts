@@ -31,6 +31,8 @@ export class Checkpoint {
   readonly map: ImageMap;
   /** an earlier run may have left half-written bytes where the map says `?` */
   readonly resumed: boolean;
+  /** bytes that the kept state calls done */
+  #kept: number;
   /** what becomes of a range without losses */
   readonly #proven: PartStatus;
   readonly #store: MapStore;
@@ -44,8 +46,14 @@ export class Checkpoint {
   constructor({ map, store, trusted, resumed }: CheckpointRequest) {
     this.map = map;
     this.resumed = resumed;
+    this.#kept = map.bytes('+');
     this.#store = store;
     this.#proven = trusted ? '+' : '/';
+  }
+
+  /** Bytes that a later run need not do again, as far as the state could be kept. */
+  get kept(): number {
+    return this.#kept;
   }
 
   /** Takes back what is to be done again, before the first byte of it is touched. @throws DESTINATION */
@@ -105,9 +113,11 @@ export class Checkpoint {
   async #save(): Promise<void> {
     this.#dirty = false;
     const started = performance.now();
+    const done = this.map.bytes('+');
     this.#saving = this.#store.save(this.map);
     try {
       await this.#saving;
+      this.#kept = done;
     } catch (error) {
       // After a failed sync the system may call lost pages clean: nothing more is to be believed.
       this.#failure = error;

@@ -45,8 +45,10 @@ describe('Checkpoint', () => {
     checkpoint.copied([0, 10, 50]);
     for (let i = 0; saved.length < 2 && i < 200; i++) await delay(10);
     checkpoint.done([{ offset: 0, length: 100 }], losses([[5, 5]], [[90, 10]]));
+    expect(checkpoint.kept).toBe(10);
     await checkpoint.finish();
     expect(saved).toEqual(['0+100?', '0+50? 50+10+ 60+40?', '0+5+ 5+5- 10+80+ 90+10/']);
+    expect(checkpoint.kept).toBe(85);
   });
 
   it('asks long work before each save what is done of it, and lets it be afterwards', async () => {
@@ -96,5 +98,6 @@ describe('Checkpoint', () => {
     expect(() => checkpoint.done([{ offset: 0, length: 100 }], losses())).toThrow('EIO');
     await expect(checkpoint.finish()).rejects.toThrow('EIO');
     expect(saved).toHaveLength(2);
+    expect(checkpoint.kept).toBe(0);
   });
 });
