@@ -59,7 +59,7 @@ export class Attempt {
         this.#queue = this.#queue.filter((other) => other !== this.copy);
         this.#isPinned = lanes.isPreferred(this.copy);
         // One job reads all shards of an erasure-coded object: there is no other copy behind it.
-        if (this.stage === 'current' && this.plan.erasure !== undefined) this.#queue = [];
+        if (this.stage !== 'older' && this.isSharded) this.#queue = [];
         return true;
       }
       if (this.stage === 'older' && this.#queue.length > 1) this.#queue.shift();
@@ -72,6 +72,10 @@ export class Attempt {
     return this.stage === 'current' && !this.#isPinned ? this.#queue : [];
   }
 
+  get isSharded(): boolean {
+    return this.plan.erasure !== undefined;
+  }
+
   /** Takes one of the spare copies instead. */
   moveTo(copy: ObjectCopy): void {
     this.#queue = [...this.#queue.filter((other) => other !== copy), this.copy!];
@@ -81,8 +85,13 @@ export class Attempt {
   #nextStage(): boolean {
     if (this.#stage === STAGES.length - 1) return false;
     this.#stage++;
-    const failedBy = (isWanted: (failure: CopyFailure) => boolean) =>
-      this.failed.filter(({ failure }) => isWanted(failure)).map(({ copy }) => copy);
+    const failedBy = (isWanted: (failure: CopyFailure) => boolean) => {
+      const failed = this.failed.filter(({ failure }) => isWanted(failure));
+      // Whichever shard it was asked through, that disk may have died meanwhile.
+      return this.isSharded && failed.length > 0
+        ? [...this.plan.copies]
+        : failed.map(({ copy }) => copy);
+    };
     if (this.stage === 'whole') this.#queue = failedBy((failure) => failure !== 'unreadable');
     else if (this.stage === 'sectors')
       this.#queue = failedBy((failure) => failure === 'unreadable');

@@ -2,6 +2,7 @@ import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-in
 import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { EcSource } from '../image/ec-shards.ts';
+import { assumeDevice } from '../io/heartbeat.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { EcObject } from '../store/ec-object.ts';
 import { EcSalvage } from '../store/ec-salvage.ts';
@@ -19,7 +20,14 @@ import { forEachDataRun } from './zero-runs.ts';
 
 /** The shards of an erasure-coded object, each on an OSD of its own. */
 export interface EcJob extends EcSource {
-  shards: { location: OsdLocation; ref: ObjectRef }[];
+  shards: Shard[];
+}
+
+export interface Shard {
+  location: OsdLocation;
+  ref: ObjectRef;
+  /** number of the device that it lies on, for the case that opening it takes for ever; 0: not known */
+  device?: number;
 }
 
 /** One object to copy into the image, as a worker gets it. */
@@ -182,14 +190,17 @@ function objectInfoOf(object: OpenObject): ObjectInfo | undefined {
 function openShards(ec: EcJob, job: CopyJob): OpenObject {
   const { size, lenient, salvage } = job;
   const shards = new Map<number, OpenObject>();
-  for (const { location, ref } of ec.shards) {
+  for (const { location, ref, device } of ec.shards) {
     try {
       if (shards.has(ref.id.shard)) continue;
+      assumeDevice(device ?? 0);
       const shard = storeAt(location).open(ref, { verify: !lenient });
       if (job.lastUse && coversAll(job.pieces, size ?? 0)) shard.leaveCache?.();
       shards.set(ref.id.shard, shard);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
+    } finally {
+      assumeDevice(0);
     }
   }
   const code = erasureCode(new Map(ec.profile));

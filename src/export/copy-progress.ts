@@ -23,9 +23,13 @@ export const startProgress = (jobs: number): CopyProgress =>
 export const hasAll = (result: CopyResult): result is CopyResult & { ok: true } =>
   result.ok && result.bad.length === 0;
 
-/** The worker's side: from now on an object may have left something in the image. */
+/**
+ * The worker's side: from now on an object may have left something in the image.
+ * @throws when this worker was given up, and somebody else may have begun it
+ */
 export function noteBegun(progress: CopyProgress, job: number): void {
-  Atomics.compareExchange(progress, job * FIELDS, WAITS, BEGUN);
+  const was = Atomics.compareExchange(progress, job * FIELDS, WAITS, BEGUN);
+  if (was === CLOSED) throw new Error('a thread that was given up has come back');
 }
 
 /** The worker's side: an object of which all is written is done for good. */

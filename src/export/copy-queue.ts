@@ -10,6 +10,8 @@ export interface QueuedCopy {
   readonly bytes: number;
   /** copies that would do as well */
   readonly spare: readonly ObjectCopy[];
+  /** its bytes come from several OSDs at once: in a batch there are only such, or none */
+  readonly isSharded: boolean;
 }
 
 /** What the queue knows of the disks. */
@@ -270,7 +272,10 @@ export class CopyQueue<Item extends QueuedCopy> {
     const osd = first.item.copy!.osd.catalog;
     return queue.take(
       ...([this.#limitFor(queue), Number.POSITIVE_INFINITY] as const),
-      ({ item, run }) => run === first.run && item.copy!.osd.catalog === osd,
+      ({ item, run }) =>
+        run === first.run &&
+        item.copy!.osd.catalog === osd &&
+        item.isSharded === first.item.isSharded,
     );
   }
 

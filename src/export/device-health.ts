@@ -26,14 +26,14 @@ export class DeviceHealth {
   }
 
   /**
-   * Of all that wait for a device while it is silent, one counts.
+   * Of all that wait for a device while it is silent, one counts as being in a row with those before.
    * @param forGood do not ask it again
    * @param began when it was asked
    */
   noteSilence(device: string, forGood: boolean, began: number): void {
+    this.#allSilent.set(device, (this.#allSilent.get(device) ?? 0) + 1);
     if (!forGood && began < (this.#notedAt.get(device) ?? 0)) return;
     this.#notedAt.set(device, performance.now());
-    this.#allSilent.set(device, (this.#allSilent.get(device) ?? 0) + 1);
     this.#silent.set(device, (this.#silent.get(device) ?? 0) + (forGood ? SILENT_LIMIT : 1));
   }
 

@@ -175,10 +175,23 @@ export class ReadLanes {
       });
     } catch (error) {
       if (isNoAnswer(error) && !this.#health.isGivenUp(device)) {
-        // Of an erasure-coded object another OSD's disk may be the silent one.
-        this.#health.noteSilence(String(error.data.device ?? device), forGood, began);
+        this.#blame(device, error.data.device, forGood, began);
       }
       throw error;
+    }
+  }
+
+  /**
+   * @param asked the device that it was asked for, which is given up when that happens again and again
+   * @param silent the one that did not answer, where that is known: another shard's, or one that an OSD's
+   * database lies on
+   */
+  #blame(asked: string, silent: unknown, forGood: boolean, began: number): void {
+    const named = silent === undefined ? undefined : String(silent);
+    const isLane = [...this.#devices.values()].some(({ device }) => device === named);
+    const isKnown = forGood && isLane;
+    for (const device of isKnown ? [named!] : new Set([asked, named ?? asked])) {
+      this.#health.noteSilence(device, isKnown, began);
     }
   }
 
@@ -353,21 +366,28 @@ export class ReadLanes {
     error: SalvageError,
     asked: number,
   ): Promise<CopyResult> {
-    // It was asked for alone, and whichever disk is silent is no shard's any more.
-    const tries = Number(asked > 1) + Number(job.ec !== undefined);
+    // It was not asked for alone, or the disk that is silent is no shard's any more.
+    let tries = Number(asked > 1) + Number(job.ec !== undefined);
     // What it has left in the image so far need not be what this copy has.
     const again = { ...job, overwrite: true };
     let failure = error;
-    for (let i = 0; i < tries; i++) {
+    for (let alive = this.#shardsAlive(job); tries > 0; tries--) {
       try {
         const [result] = await this.#copyOnce(location, [again], target, startProgress(1));
         return result!;
       } catch (silence) {
         if (!isNoAnswer(silence)) throw silence;
         failure = silence;
+        const left = this.#shardsAlive(job);
+        if (left < alive) tries++;
+        alive = left;
       }
     }
     return unread(failure);
+  }
+
+  #shardsAlive({ ec }: CopyJob): number {
+    return ec?.shards.filter((shard) => !this.#isGivenUp(shard.location)).length ?? 0;
   }
 
   /** Is there a disk left to be asked? */
@@ -375,10 +395,11 @@ export class ReadLanes {
     return !this.#isGivenUp(this.#anyAlive(location, jobs));
   }
 
-  /** Any of the shards' OSDs can put an erasure-coded object together. */
+  /** Any of the shards' OSDs can put erasure-coded objects together; others are read where they are. */
   #anyAlive(location: OsdLocation, jobs: readonly CopyJob[]): OsdLocation {
     if (!this.#isGivenUp(location)) return location;
-    const places = jobs.flatMap(({ ec }) => ec?.shards ?? []);
+    if (jobs.some(({ ec }) => ec === undefined)) return location;
+    const places = jobs.flatMap(({ ec }) => ec!.shards);
     return places.find((shard) => !this.#isGivenUp(shard.location))?.location ?? location;
   }
 
@@ -397,14 +418,16 @@ export class ReadLanes {
       return this.#runner.run<CopyResult[]>('copy', task);
     };
     // Whichever shard's disk is silent is given up at once: the other shards may be enough.
-    const isErasure = jobs.some(({ ec }) => ec !== undefined);
+    const isErasure = jobs.every(({ ec }) => ec !== undefined);
     return this.#through(location, copyNow, isErasure);
   }
 
   /** A job without shards on disks that do not answer any more. */
   #asked(job: CopyJob): CopyJob {
     if (job.ec === undefined) return job;
-    const shards = job.ec.shards.filter((shard) => !this.#isGivenUp(shard.location));
+    const shards = job.ec.shards
+      .filter((shard) => !this.#isGivenUp(shard.location))
+      .map((shard) => ({ ...shard, device: Number(this.#device(shard.location).device) || 0 }));
     return { ...job, ec: { ...job.ec, shards } };
   }
 }

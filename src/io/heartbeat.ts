@@ -11,12 +11,19 @@ export function beatInto(shared: SharedArrayBuffer): void {
   pulse = new Int32Array(shared);
 }
 
+let assumed = 0;
+
+/** From now on this thread's calls on sources whose device is not known are on this one; 0: nobody knows. */
+export function assumeDevice(device: number): void {
+  assumed = device;
+}
+
 /**
  * A call on a source, during which the thread may get stuck.
  * @param device the number of the device that is asked, as `stat` gives it; 0 where it is not known
  */
 export function inSource<T>(device: number, call: () => T): T {
-  pulse[1] = device;
+  pulse[1] = device === 0 ? assumed : device;
   pulse[0] = (pulse[0]! + 1) | 1;
   try {
     return call();

@@ -56,6 +56,21 @@ describe('copies that would do as well', () => {
     expect(attemptOf(planOf(), 'b').spare).toEqual([b, c]);
   });
 
+  it('stand in for a shard whose disk has died before what is left is read sector by sector', () => {
+    const attempt = attemptOf(planOf({ erasure: { profile: [], stripeWidth: 8192 } }));
+    expect(attempt.copy).toBe(a);
+    attempt.failed.push(unreadable(a));
+    const without = {
+      leastBusy: (copies: readonly ObjectCopy[]) => copies.find((copy) => copy !== a),
+      isPreferred: () => false,
+    } as unknown as ReadLanes;
+    expect(attempt.takeNext(without)).toBe(true);
+    expect([attempt.stage, attempt.copy]).toEqual(['sectors', b]);
+    // One job reads what all of them have.
+    attempt.failed.push(unreadable(b));
+    expect(attempt.takeNext(without)).toBe(false);
+  });
+
   it('are none of an erasure-coded object, all shards of which one job reads', () => {
     const erasure = { profile: [], stripeWidth: 8192 };
     expect(attemptOf(planOf({ erasure })).spare).toEqual([]);

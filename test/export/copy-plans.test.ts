@@ -156,13 +156,15 @@ describe('a disk that falls silent in the middle of a batch', () => {
   /** What a worker does with a job: its outcome, or nothing, when the disk does not answer. */
   type Worker = (job: CopyJob, place: string, out: Buffer) => CopyResult | undefined;
 
+  const silence = (place: string) =>
+    sourceIoError('silent', { errno: 'ETIMEDOUT', device: `/dev/${place}` as never });
+
   /** Copies plans with real lanes, each OSD on a disk of its own, and shows which jobs each was asked for. */
   async function copied(plans: ObjectPlan[], osds: number, worker: Worker, signal?: AbortSignal) {
     const buffer = new SharedArrayBuffer(8 * plans.length);
     const out = Buffer.from(buffer);
     const asked: string[] = [];
     let look = () => {};
-    const silence = sourceIoError('silent', { errno: 'ETIMEDOUT', device: '/dev/0' as never });
     const runner: TaskRunner = {
       run: async <Value>(_: string, task: unknown) => {
         const { location, jobs, progress } = task as CopyTask;
@@ -173,7 +175,7 @@ describe('a disk that falls silent in the middle of a batch', () => {
           const at = job.pieces[2]!;
           if (job.overwrite) out.fill(0, at, at + 8);
           const result = worker(job, location.path, out.subarray(at, at + 8));
-          if (result === undefined) throw silence;
+          if (result === undefined) throw silence('0');
           noteDone(progress, i, result);
           look();
           return result;
@@ -272,6 +274,50 @@ describe('a disk that falls silent in the middle of a batch', () => {
     const { asked, told, lost } = await copied(plans, 3, worker);
     expect([told, lost]).toEqual([[0, 1, 2, 3, 4, 5], []]);
     expect(asked.filter((task) => task.startsWith('0'))).toHaveLength(1);
+  });
+
+  it('leaves enough shards also where two disks do', async () => {
+    const shards = [0, 1, 2, 3].map((i) => copyOn(i, i));
+    const worker: Worker = ({ ec }, _, out) => {
+      const places = ec!.shards.map(({ location: { path } }) => path);
+      const silent = places.find((place) => place === '0' || place === '1');
+      if (silent !== undefined) throw silence(silent);
+      out.write('whole');
+      return done;
+    };
+    const plans = plansOn(1, shards, { erasure: { profile: [], stripeWidth: 8 } });
+    const { asked, told, lost } = await copied(plans, 4, worker);
+    expect([told, lost]).toEqual([[0], []]);
+    // Each of them once.
+    expect(asked).toHaveLength(3);
+  });
+
+  it('is not stood in for by another where copies are whole', async () => {
+    const worker: Worker = ({ ec }, place, out) => {
+      if (place === '0' || ec?.shards.some(({ location: { path } }) => path === '0')) {
+        return undefined;
+      }
+      out.write(ec === undefined ? 'stale' : 'whole');
+      return done;
+    };
+    const shards = [0, 1, 2].map((i) => copyOn(i, i));
+    const erasure = { profile: [], stripeWidth: 8 };
+    const plans = [
+      ...plansOn(2, shards, { erasure }),
+      ...[2, 3].map((i) => planOf([copyOn(0)], { pieces: [0, 8, i * 8] })),
+    ];
+    const { lost, text } = await copied(plans, 3, worker);
+    expect(text).toBe('whole...whole...................');
+    expect(lost).toEqual([[2, 2]]);
+  });
+
+  it('is blamed for the device that its database lies on', async () => {
+    const worker: Worker = () => {
+      throw silence('another');
+    };
+    const { asked, lost } = await copied(plansOn(8, [copyOn(0)]), 1, worker);
+    expect(lost.reduce((sum, [, n]) => sum + n!, 0)).toBe(8);
+    expect(asked).toHaveLength(3);
   });
 
   it('ends nothing where it is the destination that does not answer: that does', async () => {

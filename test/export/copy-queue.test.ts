@@ -18,6 +18,7 @@ const copyOn = (device: string) => ({ osd: osds[device] }) as unknown as ObjectC
 class Item {
   readonly name: number;
   readonly bytes = 4 * MIB;
+  isSharded = false;
   copy: ObjectCopy;
   spare: ObjectCopy[];
 
@@ -195,6 +196,14 @@ describe('what waits for a disk', () => {
     const { run, given } = disks({ a: 10, b: 10 }, { unwilling: 'b' });
     await run(numbers(20).map((i) => new Item(i, 'a', 'b')));
     expect(given.b).toBeUndefined();
+  });
+
+  it('is never handed out with what lies on several disks at once', async () => {
+    const { run, given } = disks({ a: 100 });
+    const items = numbers(4).map((i) => new Item(i, 'a'));
+    for (const item of [items[0]!, items[2]!]) item.isSharded = true;
+    await run(items);
+    expect(given.a).toEqual([[0, 2], [1], [3]]);
   });
 
   it('is handed to a slow disk one by one, since nobody takes over what it has begun', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { beatInto, inSource, PulseWatch } from '../../src/io/heartbeat.ts';
+import { assumeDevice, beatInto, inSource, PulseWatch } from '../../src/io/heartbeat.ts';
 
 afterEach(() => beatInto(new PulseWatch().shared));
 
@@ -14,6 +14,15 @@ describe('a pulse', () => {
       expect(watch.device).toBe(0x801);
     });
     expect(watch.stuckFor(9000)).toBe(0);
+  });
+
+  it('names the device that is assumed where a call does not know its own', () => {
+    const watch = new PulseWatch();
+    beatInto(watch.shared);
+    assumeDevice(0x802);
+    const seen = [0, 0x801].map((device) => inSource(device, () => watch.device));
+    assumeDevice(0);
+    expect([...seen, inSource(0, () => watch.device)]).toEqual([0x802, 0x801, undefined]);
   });
 
   it('starts again with every call, so that many short ones are not one long one', () => {
