@@ -202,11 +202,16 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     },
     leave: async () => {
       // What is known to be done by now; where it cannot be kept, what was known before.
-      if (state.bytes('+') > 0 || keep !== undefined) await checkpoint.finish().catch(() => {});
+      const isWorthIt = () => checkpoint.kept > 0 || keep !== undefined;
+      if (state.bytes('+') > 0 || isWorthIt()) await checkpoint.finish().catch(() => {});
       await checkpoint.stop();
-      if (checkpoint.kept > 0 || keep !== undefined) return destination.release();
-      destination.abandon();
-      removeTextFile(map);
+      if (isWorthIt()) return destination.release();
+      try {
+        destination.abandon();
+        removeTextFile(map);
+      } catch {
+        // A file system that has become read-only keeps them; what counts is why the export failed.
+      }
     },
   };
 }

@@ -2,17 +2,11 @@ import { decodeObjectInfo, isWhiteout, type ObjectInfo } from '../ceph/object-in
 import { erasureCode } from '../ec/erasure-code.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { EcSource } from '../image/ec-shards.ts';
-import { assumeDevice } from '../io/heartbeat.ts';
 import { type ImageSink, type ImageTarget, openSink } from '../io/image-sink.ts';
 import { EcObject } from '../store/ec-object.ts';
 import { EcSalvage } from '../store/ec-salvage.ts';
-import type {
-  ObjectRef,
-  ObjectStoreReader,
-  OpenObject,
-  OsdLocation,
-} from '../store/object-store.ts';
-import { storeAt } from '../store/store-cache.ts';
+import type { ObjectRef, ObjectStoreReader, OpenObject } from '../store/object-store.ts';
+import { openShard, type Shard } from '../store/shard-object.ts';
 import { type CopyProgress, noteBegun, noteDone } from './copy-progress.ts';
 import { forEachPiece } from './plan.ts';
 import { crcOf, readPieces, readRange } from './read-object.ts';
@@ -21,13 +15,6 @@ import { forEachDataRun } from './zero-runs.ts';
 /** The shards of an erasure-coded object, each on an OSD of its own. */
 export interface EcJob extends EcSource {
   shards: Shard[];
-}
-
-export interface Shard {
-  location: OsdLocation;
-  ref: ObjectRef;
-  /** number of the device that it lies on, for the case that opening it takes for ever; 0: not known */
-  device?: number;
 }
 
 /** One object to copy into the image, as a worker gets it. */
@@ -190,17 +177,15 @@ function objectInfoOf(object: OpenObject): ObjectInfo | undefined {
 function openShards(ec: EcJob, job: CopyJob): OpenObject {
   const { size, lenient, salvage } = job;
   const shards = new Map<number, OpenObject>();
-  for (const { location, ref, device } of ec.shards) {
+  for (const shard of ec.shards) {
     try {
-      if (shards.has(ref.id.shard)) continue;
-      assumeDevice(device ?? 0);
-      const shard = storeAt(location).open(ref, { verify: !lenient });
-      if (job.lastUse && coversAll(job.pieces, size ?? 0)) shard.leaveCache?.();
-      shards.set(ref.id.shard, shard);
+      const { id } = shard.ref;
+      if (shards.has(id.shard)) continue;
+      const opened = openShard(shard, { verify: !lenient });
+      if (job.lastUse && coversAll(job.pieces, size ?? 0)) opened.leaveCache?.();
+      shards.set(id.shard, opened);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
-    } finally {
-      assumeDevice(0);
     }
   }
   const code = erasureCode(new Map(ec.profile));

@@ -299,7 +299,8 @@ export class CopyQueue<Item extends QueuedCopy> {
       spare.find((copy) => this.#host.deviceOf(copy)?.device === queue.device);
     const isWanted = (one: Waiting<Item>) => {
       const copy = copyHere(one.item);
-      if (copy === undefined || !queue.isSooner(one.bytes, other)) return false;
+      if (copy === undefined || one.item.isSharded) return false;
+      if (!queue.isSooner(one.bytes, other)) return false;
       run ??= one.run;
       osd ??= copy.osd.catalog;
       return one.run === run && copy.osd.catalog === osd;

@@ -22,18 +22,19 @@ export class DeviceHealth {
   }
 
   noteAnswer(device: string): void {
-    this.#silent.delete(device);
+    // What was asked before it was given up may still be answered.
+    if (!this.isGivenUp(device)) this.#silent.delete(device);
   }
 
   /**
-   * Of all that wait for a device while it is silent, one counts as being in a row with those before.
+   * Of all that wait for a device while it is silent, one counts.
    * @param forGood do not ask it again
    * @param began when it was asked
    */
   noteSilence(device: string, forGood: boolean, began: number): void {
-    this.#allSilent.set(device, (this.#allSilent.get(device) ?? 0) + 1);
     if (!forGood && began < (this.#notedAt.get(device) ?? 0)) return;
     this.#notedAt.set(device, performance.now());
+    this.#allSilent.set(device, (this.#allSilent.get(device) ?? 0) + 1);
     this.#silent.set(device, (this.#silent.get(device) ?? 0) + (forGood ? SILENT_LIMIT : 1));
   }
 

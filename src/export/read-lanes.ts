@@ -174,7 +174,7 @@ export class ReadLanes {
         return value;
       });
     } catch (error) {
-      if (isNoAnswer(error) && !this.#health.isGivenUp(device)) {
+      if (isNoAnswer(error) && (forGood || !this.#health.isGivenUp(device))) {
         this.#blame(device, error.data.device, forGood, began);
       }
       throw error;
@@ -187,11 +187,10 @@ export class ReadLanes {
    * database lies on
    */
   #blame(asked: string, silent: unknown, forGood: boolean, began: number): void {
-    const named = silent === undefined ? undefined : String(silent);
-    const isLane = [...this.#devices.values()].some(({ device }) => device === named);
-    const isKnown = forGood && isLane;
-    for (const device of isKnown ? [named!] : new Set([asked, named ?? asked])) {
-      this.#health.noteSilence(device, isKnown, began);
+    const named = silent === undefined ? asked : String(silent);
+    const isShard = forGood && silent !== undefined;
+    for (const device of isShard ? [named] : new Set([asked, named])) {
+      this.#health.noteSilence(device, isShard, began);
     }
   }
 

@@ -11,11 +11,18 @@ export function beatInto(shared: SharedArrayBuffer): void {
   pulse = new Int32Array(shared);
 }
 
-let assumed = 0;
+/** The device of the OSD that this thread works for just now; 0: of whichever is asked. */
+let onBehalf = 0;
 
-/** From now on this thread's calls on sources whose device is not known are on this one; 0: nobody knows. */
-export function assumeDevice(device: number): void {
-  assumed = device;
+/** Calls on sources meanwhile are put down to this device, whichever of an OSD's they go to; 0: to their own. */
+export function onBehalfOf<T>(device: number, work: () => T): T {
+  const before = onBehalf;
+  onBehalf = device;
+  try {
+    return work();
+  } finally {
+    onBehalf = before;
+  }
 }
 
 /**
@@ -23,7 +30,7 @@ export function assumeDevice(device: number): void {
  * @param device the number of the device that is asked, as `stat` gives it; 0 where it is not known
  */
 export function inSource<T>(device: number, call: () => T): T {
-  pulse[1] = device === 0 ? assumed : device;
+  pulse[1] = onBehalf === 0 ? device : onBehalf;
   pulse[0] = (pulse[0]! + 1) | 1;
   try {
     return call();

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { assumeDevice, beatInto, inSource, PulseWatch } from '../../src/io/heartbeat.ts';
+import { beatInto, inSource, onBehalfOf, PulseWatch } from '../../src/io/heartbeat.ts';
 
 afterEach(() => beatInto(new PulseWatch().shared));
 
@@ -16,13 +16,17 @@ describe('a pulse', () => {
     expect(watch.stuckFor(9000)).toBe(0);
   });
 
-  it('names the device that is assumed where a call does not know its own', () => {
+  it('names the device on whose behalf others are asked', () => {
     const watch = new PulseWatch();
     beatInto(watch.shared);
-    assumeDevice(0x802);
-    const seen = [0, 0x801].map((device) => inSource(device, () => watch.device));
-    assumeDevice(0);
-    expect([...seen, inSource(0, () => watch.device)]).toEqual([0x802, 0x801, undefined]);
+    const named = (device: number) => inSource(device, () => watch.device);
+    expect(onBehalfOf(0x802, () => [named(0), named(0x801)])).toEqual([0x802, 0x802]);
+    const failing = () =>
+      onBehalfOf(0x802, () => {
+        throw new Error('EIO');
+      });
+    expect(failing).toThrow('EIO');
+    expect([named(0), named(0x801)]).toEqual([undefined, 0x801]);
   });
 
   it('starts again with every call, so that many short ones are not one long one', () => {
