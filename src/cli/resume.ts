@@ -205,8 +205,8 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
       const isWorthIt = () => checkpoint.kept > 0 || keep !== undefined;
       if (state.bytes('+') > 0 || isWorthIt()) await checkpoint.finish().catch(() => {});
       await checkpoint.stop();
-      if (isWorthIt()) return destination.release();
       try {
+        if (isWorthIt()) return destination.release();
         destination.abandon();
         removeTextFile(map);
       } catch {

@@ -25,6 +25,8 @@ export interface SalvageErrorData {
   errno?: string;
   /** number of the device that did not answer, as `stat` gives it */
   device?: number;
+  /** number of the main device of the OSD on whose behalf that was asked */
+  owner?: number;
   expected?: string | number;
   found?: string | number;
   hint?: string;

@@ -4,6 +4,7 @@ import {
   errorText,
   isSourceFault,
   type SalvageError,
+  type SalvageErrorData,
   sourceIoError,
 } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
@@ -54,6 +55,8 @@ const unread = (error: SalvageError): CopyResult => ({
   reason: errorText(error),
 });
 const NOT_HERE = 'its OSD is not at hand';
+/** An OSD whose device is not silent by itself is given up after as many. */
+const SHARD_TRIES = 3;
 /** Objects of one attribute request: enough to be worth a message, few enough to share a disk. */
 const ATTRS_BATCH = 512;
 /** Whole objects are read: a batch is some 64 MiB. */
@@ -175,23 +178,29 @@ export class ReadLanes {
       });
     } catch (error) {
       if (isNoAnswer(error) && (forGood || !this.#health.isGivenUp(device))) {
-        this.#blame(device, error.data.device, forGood, began);
+        this.#blame(device, error.data, forGood, began);
       }
       throw error;
     }
   }
 
   /**
+   * Of an erasure-coded object another OSD may be the silent one; where it is that OSD's own device, and not
+   * one that others keep their databases on as well, it is given up at once.
    * @param asked the device that it was asked for, which is given up when that happens again and again
-   * @param silent the one that did not answer, where that is known: another shard's, or one that an OSD's
-   * database lies on
    */
-  #blame(asked: string, silent: unknown, forGood: boolean, began: number): void {
-    const named = silent === undefined ? asked : String(silent);
-    const isShard = forGood && silent !== undefined;
-    for (const device of isShard ? [named] : new Set([asked, named])) {
-      this.#health.noteSilence(device, isShard, began);
-    }
+  #blame(
+    asked: string,
+    { device, owner }: SalvageErrorData,
+    isShard: boolean,
+    began: number,
+  ): void {
+    const named = [owner, device].flatMap((one) => (one === undefined ? [] : [String(one)]));
+    const lanes = new Set([...this.#devices.values()].map((lane) => lane.device));
+    const shard = isShard ? named.find((one) => lanes.has(one)) : undefined;
+    const guilty = new Set(isShard ? [shard ?? asked] : [asked, ...named]);
+    const forGood = shard !== undefined && (device === undefined || String(device) === shard);
+    for (const one of guilty) this.#health.noteSilence(one, forGood, began);
   }
 
   #gated<T>(location: OsdLocation, work: () => Promise<T>): Promise<T> {
@@ -365,8 +374,8 @@ export class ReadLanes {
     error: SalvageError,
     asked: number,
   ): Promise<CopyResult> {
-    // It was not asked for alone, or the disk that is silent is no shard's any more.
-    let tries = Number(asked > 1) + Number(job.ec !== undefined);
+    // It was not asked for alone; or as often as it takes until the silent disk is no shard's any more.
+    let tries = job.ec === undefined ? Number(asked > 1) : SHARD_TRIES;
     // What it has left in the image so far need not be what this copy has.
     const again = { ...job, overwrite: true };
     let failure = error;

@@ -3,7 +3,7 @@
  * and the thread that waits for it cannot be asked; so each one counts up, in memory that its pool
  * watches, when it goes into a system call on a source and when it comes back. Odd: it is in one.
  */
-const BYTES = 8;
+const BYTES = 12;
 let pulse = new Int32Array(new SharedArrayBuffer(BYTES));
 
 /** From now on this thread counts there. */
@@ -11,10 +11,10 @@ export function beatInto(shared: SharedArrayBuffer): void {
   pulse = new Int32Array(shared);
 }
 
-/** The device of the OSD that this thread works for just now; 0: of whichever is asked. */
+/** The device of the OSD that this thread works for just now; 0: not told. */
 let onBehalf = 0;
 
-/** Calls on sources meanwhile are put down to this device, whichever of an OSD's they go to; 0: to their own. */
+/** Calls on sources meanwhile are for an OSD whose device this is, whichever of its devices they go to; 0: of any. */
 export function onBehalfOf<T>(device: number, work: () => T): T {
   const before = onBehalf;
   onBehalf = device;
@@ -30,7 +30,8 @@ export function onBehalfOf<T>(device: number, work: () => T): T {
  * @param device the number of the device that is asked, as `stat` gives it; 0 where it is not known
  */
 export function inSource<T>(device: number, call: () => T): T {
-  pulse[1] = onBehalf === 0 ? device : onBehalf;
+  pulse[1] = device;
+  pulse[2] = onBehalf;
   pulse[0] = (pulse[0]! + 1) | 1;
   try {
     return call();
@@ -48,7 +49,16 @@ export class PulseWatch {
 
   /** The device that was asked last; undefined where that is not known. */
   get device(): number | undefined {
-    const device = Atomics.load(this.#pulse, 1) >>> 0;
+    return this.#number(1);
+  }
+
+  /** The device of the OSD on whose behalf that was; undefined where that was not told. */
+  get owner(): number | undefined {
+    return this.#number(2);
+  }
+
+  #number(at: number): number | undefined {
+    const device = Atomics.load(this.#pulse, at) >>> 0;
     return device === 0 ? undefined : device;
   }
 

@@ -115,8 +115,9 @@ export function startPool(
       } catch (error) {
         if (!stuck) throw error;
         const text = `no answer from the disk for ${readTimeoutS} s`;
-        const { device } = pulse;
-        throw sourceIoError(text, { errno: 'ETIMEDOUT', ...(device && { device }) });
+        const { device, owner } = pulse;
+        const whose = { ...(device && { device }), ...(owner && { owner }) };
+        throw sourceIoError(text, { errno: 'ETIMEDOUT', ...whose });
       } finally {
         watch.remove(pulse);
       }

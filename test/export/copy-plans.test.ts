@@ -311,6 +311,45 @@ describe('a disk that falls silent in the middle of a batch', () => {
     expect(lost).toEqual([[2, 2]]);
   });
 
+  it('may come back where a device is silent that several OSDs keep their databases on', async () => {
+    const shards = [0, 1, 2, 3].map((i) => copyOn(i, i));
+    let silences = 0;
+    const worker: Worker = (_, __, out) => {
+      if (++silences <= 2) {
+        const whose = { device: 'nvme' as never, owner: '/dev/3' as never };
+        throw sourceIoError('silent', { errno: 'ETIMEDOUT', ...whose });
+      }
+      out.write('whole');
+      return done;
+    };
+    const erasure = { profile: [], stripeWidth: 8 };
+    const plans = [
+      ...plansOn(2, shards, { erasure }),
+      ...[2, 3].map((i) => planOf([copyOn(3)], { pieces: [0, 8, i * 8] })),
+    ];
+    const { told, lost } = await copied(plans, 4, worker);
+    expect([told, lost]).toEqual([[0, 1, 2, 3], []]);
+  });
+
+  it('is given up where the database of its shards is silent for good, and no other is', async () => {
+    const shards = [0, 1, 2, 3].map((i) => copyOn(i, i));
+    const worker: Worker = ({ ec }, _, out) => {
+      if (ec?.shards.some(({ location: { path } }) => path === '3')) {
+        const whose = { device: 'nvme' as never, owner: '/dev/3' as never };
+        throw sourceIoError('silent', { errno: 'ETIMEDOUT', ...whose });
+      }
+      out.write('whole');
+      return done;
+    };
+    const erasure = { profile: [], stripeWidth: 8 };
+    const plans = [
+      ...plansOn(4, shards, { erasure }),
+      ...[4, 5, 6].map((i) => planOf([copyOn(i - 4)], { pieces: [0, 8, i * 8] })),
+    ];
+    const { told, lost, doubtful } = await copied(plans, 4, worker);
+    expect([told, lost, doubtful]).toEqual([[0, 1, 2, 3, 4, 5, 6], [], []]);
+  });
+
   it('is blamed for the device that its database lies on', async () => {
     const worker: Worker = () => {
       throw silence('another');

@@ -19,14 +19,20 @@ describe('a pulse', () => {
   it('names the device on whose behalf others are asked', () => {
     const watch = new PulseWatch();
     beatInto(watch.shared);
-    const named = (device: number) => inSource(device, () => watch.device);
-    expect(onBehalfOf(0x802, () => [named(0), named(0x801)])).toEqual([0x802, 0x802]);
+    const named = (device: number) => inSource(device, () => [watch.device, watch.owner]);
+    expect(onBehalfOf(0x802, () => [named(0), named(0x801)])).toEqual([
+      [undefined, 0x802],
+      [0x801, 0x802],
+    ]);
     const failing = () =>
       onBehalfOf(0x802, () => {
         throw new Error('EIO');
       });
     expect(failing).toThrow('EIO');
-    expect([named(0), named(0x801)]).toEqual([undefined, 0x801]);
+    expect([named(0), named(0x801)]).toEqual([
+      [undefined, undefined],
+      [0x801, undefined],
+    ]);
   });
 
   it('starts again with every call, so that many short ones are not one long one', () => {
