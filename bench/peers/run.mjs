@@ -45,6 +45,7 @@ const salvage = (...args) => [
 
 async function timed(argv, env) {
   fs.rmSync(out, { force: true });
+  getMemory(given.mib);
   const { stdout: _, ...cost } = await measure(argv, { env });
   for (const left of ['.report.json', '.map']) fs.rmSync(out + left, { force: true });
   return cost;
@@ -118,8 +119,6 @@ async function rounds(ways, expected, count = given.rounds) {
   const runs = Object.fromEntries(ways.map(({ name }) => [name, []]));
   for (let round = 0; round <= count; round++) {
     for (const { name, argv, env, unchecked } of ways) {
-      fs.rmSync(out, { force: true });
-      getMemory(given.mib);
       const cost = await timed(argv, env);
       if (round > 0) runs[name].push(cost);
       else if (expected !== undefined && !unchecked) check(name, expected);

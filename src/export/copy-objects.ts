@@ -139,7 +139,11 @@ function copyTolerantly({ object, failure }: Opening, job: CopyJob, sink: ImageS
   if (failure !== undefined) return failure;
   try {
     const examined = job.examine ? examine(object, job) : job;
-    if ('ok' in examined) return examined;
+    if ('ok' in examined) {
+      // An object that does not exist must not leave what another try of it has written.
+      if (examined.failure === 'whiteout' && job.overwrite) zeroAll(job, sink);
+      return examined;
+    }
     return job.salvage ? salvagePieces(object, examined, sink) : copyObject(object, examined, sink);
   } catch (error) {
     return unreadable(error);
@@ -147,6 +151,9 @@ function copyTolerantly({ object, failure }: Opening, job: CopyJob, sink: ImageS
     object.close();
   }
 }
+
+const zeroAll = ({ pieces }: CopyJob, sink: ImageSink): void =>
+  forEachPiece(pieces, (offset, length) => sink.zero(offset, length));
 
 /** The job with what the object's own object_info says of it. */
 function examine(object: OpenObject, job: CopyJob): CopyJob | (CopyResult & { ok: false }) {
@@ -232,7 +239,7 @@ function copyPieces(object: OpenObject, job: CopyJob, sink: ImageSink, size: num
   const { pieces, overwrite } = job;
   let written = 0;
   let read = 0;
-  if (overwrite) forEachPiece(pieces, (offset, length) => sink.zero(offset, length));
+  if (overwrite) zeroAll(job, sink);
   const isCheck = job.digest !== undefined && !job.lenient && coversAll(pieces, object.size);
   const crc = isCheck ? 0xffffffff : undefined;
   const found = readPieces(object, pieces, size, crc, (buffer, start, end, position) => {

@@ -1,15 +1,8 @@
 import type { CatalogOsd } from '../catalog/catalog.ts';
-import { Semaphore } from '../catalog/semaphore.ts';
-import {
-  errorText,
-  isSourceFault,
-  type SalvageError,
-  type SalvageErrorData,
-  sourceIoError,
-} from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, type SalvageError } from '../errors/salvage-error.ts';
 import type { ObjectCopy } from '../image/object-candidates.ts';
 import type { ImageTarget } from '../io/image-sink.ts';
-import type { DeviceLane, DeviceLanes, TaskRunner } from '../io/ports.ts';
+import type { DeviceLanes, TaskRunner } from '../io/ports.ts';
 import type { CopyAttrs, CopyDigest } from '../store/object-attrs.ts';
 import type { ObjectRef, OsdLocation } from '../store/object-store.ts';
 import type { Attempt } from './attempt.ts';
@@ -17,7 +10,7 @@ import type { CopyJob, CopyResult } from './copy-objects.ts';
 import { type CopyProgress, closeProgress, startProgress } from './copy-progress.ts';
 import { CopyQueue } from './copy-queue.ts';
 import type { Decision } from './decision.ts';
-import { DeviceHealth } from './device-health.ts';
+import { DeviceGates } from './device-gates.ts';
 import { bytesOf } from './plan.ts';
 import { isNoAnswer, tolerantly } from './tolerantly.ts';
 
@@ -50,7 +43,7 @@ export interface StartTask {
 
 const notRead = (error: string): CopyAttrs => ({ size: 0, mtimeMs: 0, error });
 const notDigested = (error: string): CopyDigest => ({ size: 0, crc: 0, error });
-const unread = (error: SalvageError): CopyResult => ({
+const unreadable = (error: SalvageError): CopyResult => ({
   ...({ ok: false, failure: 'unreadable' } as const),
   reason: errorText(error),
 });
@@ -68,20 +61,17 @@ const FAULTY_LOAD = 2 ** 52;
 /** The OSDs as readers: a gate for each device, and how much is asked of it already. */
 export class ReadLanes {
   readonly #runner: TaskRunner;
-  readonly #lanes: DeviceLanes;
   readonly #locations: ReadonlyMap<string, OsdLocation>;
-  readonly #gates = new Map<string, Semaphore>();
+  readonly #gates: DeviceGates;
   readonly #pending = new Map<string, number>();
-  readonly #devices = new Map<string, DeviceLane>();
-
-  readonly #health = new DeviceHealth();
   /** what is to be copied, until a reader of its disk is free */
   readonly queue = new CopyQueue<Attempt>({
     deviceOf: ({ osd }) => {
       const location = this.#locations.get(osd.catalog.key);
-      return location && this.#device(location);
+      return location && this.#gates.of(location);
     },
-    mayHelp: (device) => !this.#health.isGivenUp(device) && !this.#health.isFaulty(device),
+    mayHelp: (device) =>
+      !this.#gates.health.isGivenUp(device) && !this.#gates.health.isFaulty(device),
     move: (attempt, to) => {
       this.#addLoad(attempt.copy!, -attempt.bytes);
       attempt.moveTo(to);
@@ -108,7 +98,7 @@ export class ReadLanes {
     this.#signal = signal;
     this.#preferred = new Set(preferred);
     this.#runner = runner;
-    this.#lanes = lanes;
+    this.#gates = new DeviceGates(lanes, (device) => this.queue.readersOf(device));
     this.#locations = locations;
   }
 
@@ -119,99 +109,20 @@ export class ReadLanes {
 
   isHere(osd: CatalogOsd): boolean {
     const location = this.#locations.get(osd.key);
-    return location !== undefined && !this.#isGivenUp(location);
-  }
-
-  /** Does its device answer no more? */
-  #isGivenUp(location: OsdLocation): boolean {
-    return this.#health.isGivenUp(this.#device(location).device);
+    return location !== undefined && !this.#gates.isGivenUp(location);
   }
 
   /** An object could not be read from there: with many such its device is used last. */
   noteFault(osd: CatalogOsd): void {
-    this.#health.noteFault(this.#device(this.#locations.get(osd.key)!).device);
+    this.#gates.health.noteFault(this.#gates.of(this.#locations.get(osd.key)!).device);
   }
 
   /** Copies with where their OSDs are; those whose OSD is not at hand are left out. */
   located(copies: readonly ObjectCopy[]): { location: OsdLocation; ref: ObjectRef }[] {
     return copies.flatMap(({ osd, ref }) => {
       const location = this.#locations.get(osd.catalog.key);
-      return location === undefined || this.#isGivenUp(location) ? [] : [{ location, ref }];
+      return location === undefined || this.#gates.isGivenUp(location) ? [] : [{ location, ref }];
     });
-  }
-
-  #device(location: OsdLocation): DeviceLane {
-    let found = this.#devices.get(location.dataPath);
-    if (found === undefined) {
-      found = this.#lanesOf(location);
-      this.#devices.set(location.dataPath, found);
-    }
-    return found;
-  }
-
-  #lanesOf({ dataPath }: OsdLocation): DeviceLane {
-    try {
-      return this.#lanes.of(dataPath);
-    } catch (error) {
-      // A disk that has vanished: its reads say so one by one.
-      if (!isSourceFault(error)) throw error;
-      return { device: dataPath, readers: 1 };
-    }
-  }
-
-  /**
-   * @param forGood when there is no answer, do not ask the device again
-   * @throws SOURCE_IO, errno ETIMEDOUT, when the device has not answered, or is given up
-   */
-  async #through<T>(location: OsdLocation, work: () => Promise<T>, forGood = false): Promise<T> {
-    const { device } = this.#device(location);
-    let began = performance.now();
-    try {
-      return await this.#gated(location, async () => {
-        began = performance.now();
-        if (this.#health.isGivenUp(device)) {
-          throw sourceIoError('its disk has stopped answering', { errno: 'ETIMEDOUT' });
-        }
-        const value = await work();
-        this.#health.noteAnswer(device);
-        return value;
-      });
-    } catch (error) {
-      if (isNoAnswer(error) && (forGood || !this.#health.isGivenUp(device))) {
-        this.#blame(device, error.data, forGood, began);
-      }
-      throw error;
-    }
-  }
-
-  /**
-   * Of an erasure-coded object another OSD may be the silent one; where it is that OSD's own device, and not
-   * one that others keep their databases on as well, it is given up at once.
-   * @param asked the device that it was asked for, which is given up when that happens again and again
-   */
-  #blame(
-    asked: string,
-    { device, owner }: SalvageErrorData,
-    isShard: boolean,
-    began: number,
-  ): void {
-    const named = [owner, device].flatMap((one) => (one === undefined ? [] : [String(one)]));
-    const lanes = new Set([...this.#devices.values()].map((lane) => lane.device));
-    const shard = isShard ? named.find((one) => lanes.has(one)) : undefined;
-    const guilty = new Set(isShard ? [shard ?? asked] : [asked, ...named]);
-    const forGood = shard !== undefined && (device === undefined || String(device) === shard);
-    for (const one of guilty) this.#health.noteSilence(one, forGood, began);
-  }
-
-  #gated<T>(location: OsdLocation, work: () => Promise<T>): Promise<T> {
-    const { device, readers } = this.#device(location);
-    let gate = this.#gates.get(device);
-    if (gate === undefined) {
-      gate = new Semaphore(readers);
-      this.#gates.set(device, gate);
-    }
-    gate.limit = this.queue.readersOf(device) ?? readers;
-    return gate.use(work);
   }
 
   /** The copy on the device that has the least to do; its load then counts `bytes` more. */
@@ -220,10 +131,10 @@ export class ReadLanes {
     let least = Number.POSITIVE_INFINITY;
     for (const copy of copies) {
       const location = this.#locations.get(copy.osd.catalog.key);
-      if (location === undefined || this.#isGivenUp(location)) continue;
-      const { device } = this.#device(location);
+      if (location === undefined || this.#gates.isGivenUp(location)) continue;
+      const { device } = this.#gates.of(location);
       const own = this.isPreferred(copy) ? -Infinity : 0;
-      const faulty = this.#health.isFaulty(device) ? FAULTY_LOAD : 0;
+      const faulty = this.#gates.health.isFaulty(device) ? FAULTY_LOAD : 0;
       const load = own + faulty + (this.#pending.get(device) ?? 0);
       if (load < least) {
         least = load;
@@ -240,7 +151,7 @@ export class ReadLanes {
   }
 
   #addLoad(copy: ObjectCopy, bytes: number): void {
-    const { device } = this.#device(this.#locations.get(copy.osd.catalog.key)!);
+    const { device } = this.#gates.of(this.#locations.get(copy.osd.catalog.key)!);
     this.#pending.set(device, (this.#pending.get(device) ?? 0) + bytes);
   }
 
@@ -281,7 +192,8 @@ export class ReadLanes {
       for (let at = 0; at < indexes.length; at += batchSize) {
         const batch = indexes.slice(at, at + batchSize);
         const refs = batch.map((i) => copies[i]!.ref);
-        const askSome = (some: ObjectRef[]) => this.#through(location, () => ask(location, some));
+        const askSome = (some: ObjectRef[]) =>
+          this.#gates.through(location, () => ask(location, some));
         const answers = await tolerantly(refs, askSome, unread);
         for (const [j, i] of batch.entries()) result[i] = answers[j]!;
       }
@@ -300,7 +212,9 @@ export class ReadLanes {
       if (location === undefined) continue;
       try {
         const task: StartTask = { location, ref, length };
-        return await this.#through(location, () => this.#runner.run<Uint8Array>('start', task));
+        return await this.#gates.through(location, () =>
+          this.#runner.run<Uint8Array>('start', task),
+        );
       } catch (error) {
         if (!isSourceFault(error)) throw error;
       }
@@ -311,7 +225,8 @@ export class ReadLanes {
   /**
    * Copies objects of one OSD, which `leastBusy` has counted.
    * @param progress shows which of them are done for good while others are still to come
-   * @returns outcomes at their jobs' places; undefined: not begun, because others took too long
+   * @returns outcomes at their jobs' places; undefined: not begun, because others took too long or
+   * their disk fell silent
    */
   async copy(
     osd: CatalogOsd,
@@ -320,7 +235,7 @@ export class ReadLanes {
     progress = startProgress(jobs.length),
   ): Promise<(CopyResult | undefined)[]> {
     const location = this.#locations.get(osd.key)!;
-    const { device } = this.#device(location);
+    const { device } = this.#gates.of(location);
     let results: (CopyResult | undefined)[] | undefined;
     try {
       results = await this.#copySome(location, jobs, target, progress);
@@ -354,7 +269,7 @@ export class ReadLanes {
       const ended = closeProgress(progress);
       // Its store could not even be opened, by now for the last time: nobody else is to try.
       if (ended.every((how) => how === 'waits') && !this.#mayRead(location, jobs)) {
-        return jobs.map(() => unread(error));
+        return jobs.map(() => unreadable(error));
       }
       const results: (CopyResult | undefined)[] = [];
       for (const [i, how] of ended.entries()) {
@@ -391,24 +306,24 @@ export class ReadLanes {
         alive = left;
       }
     }
-    return unread(failure);
+    return unreadable(failure);
   }
 
   #shardsAlive({ ec }: CopyJob): number {
-    return ec?.shards.filter((shard) => !this.#isGivenUp(shard.location)).length ?? 0;
+    return ec?.shards.filter((shard) => !this.#gates.isGivenUp(shard.location)).length ?? 0;
   }
 
   /** Is there a disk left to be asked? */
   #mayRead(location: OsdLocation, jobs: readonly CopyJob[]): boolean {
-    return !this.#isGivenUp(this.#anyAlive(location, jobs));
+    return !this.#gates.isGivenUp(this.#anyAlive(location, jobs));
   }
 
   /** Any of the shards' OSDs can put erasure-coded objects together; others are read where they are. */
   #anyAlive(location: OsdLocation, jobs: readonly CopyJob[]): OsdLocation {
-    if (!this.#isGivenUp(location)) return location;
+    if (!this.#gates.isGivenUp(location)) return location;
     if (jobs.some(({ ec }) => ec === undefined)) return location;
     const places = jobs.flatMap(({ ec }) => ec!.shards);
-    return places.find((shard) => !this.#isGivenUp(shard.location))?.location ?? location;
+    return places.find((shard) => !this.#gates.isGivenUp(shard.location))?.location ?? location;
   }
 
   #copyOnce(
@@ -420,22 +335,22 @@ export class ReadLanes {
     const location = this.#anyAlive(queuedAt, jobs);
     const copyNow = () => {
       this.#signal?.throwIfAborted();
-      const readAhead = this.#device(location).spins === true;
+      const readAhead = this.#gates.of(location).spins === true;
       const asked = jobs.map((job) => this.#asked(job));
       const task: CopyTask = { location, jobs: asked, target, readAhead, progress };
       return this.#runner.run<CopyResult[]>('copy', task);
     };
     // Whichever shard's disk is silent is given up at once: the other shards may be enough.
     const isErasure = jobs.every(({ ec }) => ec !== undefined);
-    return this.#through(location, copyNow, isErasure);
+    return this.#gates.through(location, copyNow, isErasure);
   }
 
   /** A job without shards on disks that do not answer any more. */
   #asked(job: CopyJob): CopyJob {
     if (job.ec === undefined) return job;
     const shards = job.ec.shards
-      .filter((shard) => !this.#isGivenUp(shard.location))
-      .map((shard) => ({ ...shard, device: Number(this.#device(shard.location).device) || 0 }));
+      .filter((shard) => !this.#gates.isGivenUp(shard.location))
+      .map((shard) => ({ ...shard, device: Number(this.#gates.of(shard.location).device) || 0 }));
     return { ...job, ec: { ...job.ec, shards } };
   }
 }

@@ -3,6 +3,7 @@ import { sourceIoError } from '../../src/errors/salvage-error.ts';
 import { type CopyJob, copyObjects } from '../../src/export/copy-objects.ts';
 import { doneSoFar, startProgress } from '../../src/export/copy-progress.ts';
 import type { ObjectRef, ObjectStoreReader, OpenObject } from '../../src/store/object-store.ts';
+import { OBJECT_INFO_WHITEOUT } from '../ceph/samples.ts';
 
 const MIB = 1 << 20;
 
@@ -332,6 +333,26 @@ describe('copyObjects', () => {
     expect(results.map(({ ok }) => ok)).toEqual([true, false, false, true, true]);
     expect([...shown, show()]).toEqual([[], [0], [0], [0], [0], [0, 4]]);
     expect(doneSoFar(progress, 4)).toEqual(results[4]);
+  });
+
+  it('leaves nothing of an earlier try where an object turns out not to exist', () => {
+    const { store } = storeOf({ a: nine });
+    const whiteout = {
+      open: (ref: ObjectRef): OpenObject => ({
+        ...store.open(ref),
+        attr: () => OBJECT_INFO_WHITEOUT,
+      }),
+    } as unknown as ObjectStoreReader;
+    const left = (overwrite: boolean) => {
+      const buffer = new SharedArrayBuffer(12);
+      const out = Buffer.from(buffer).fill('x');
+      const jobs = [job('a', [0, 9, 2], { examine: true, overwrite })];
+      const target = { kind: 'memory', buffer, base: 0 } as const;
+      expect(copyObjects(whiteout, jobs, target)).toMatchObject([{ failure: 'whiteout' }]);
+      return out.toString('latin1').replaceAll('\0', '.');
+    };
+    expect(left(true)).toBe('xx.........x');
+    expect(left(false)).toBe('xxxxxxxxxxxx');
   });
 
   it('hands back what it does not come to in time, but does at least one', () => {

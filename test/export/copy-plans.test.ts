@@ -159,6 +159,11 @@ describe('a disk that falls silent in the middle of a batch', () => {
   const silence = (place: string) =>
     sourceIoError('silent', { errno: 'ETIMEDOUT', device: `/dev/${place}` as never });
 
+  /** The device that osd.3 and others keep their databases on. */
+  const databaseSilence = sourceIoError('silent', {
+    ...{ errno: 'ETIMEDOUT', device: 'nvme' as never, owner: '/dev/3' as never },
+  });
+
   /** Copies plans with real lanes, each OSD on a disk of its own, and shows which jobs each was asked for. */
   async function copied(plans: ObjectPlan[], osds: number, worker: Worker, signal?: AbortSignal) {
     const buffer = new SharedArrayBuffer(8 * plans.length);
@@ -316,8 +321,7 @@ describe('a disk that falls silent in the middle of a batch', () => {
     let silences = 0;
     const worker: Worker = (_, __, out) => {
       if (++silences <= 2) {
-        const whose = { device: 'nvme' as never, owner: '/dev/3' as never };
-        throw sourceIoError('silent', { errno: 'ETIMEDOUT', ...whose });
+        throw databaseSilence;
       }
       out.write('whole');
       return done;
@@ -335,8 +339,7 @@ describe('a disk that falls silent in the middle of a batch', () => {
     const shards = [0, 1, 2, 3].map((i) => copyOn(i, i));
     const worker: Worker = ({ ec }, _, out) => {
       if (ec?.shards.some(({ location: { path } }) => path === '3')) {
-        const whose = { device: 'nvme' as never, owner: '/dev/3' as never };
-        throw sourceIoError('silent', { errno: 'ETIMEDOUT', ...whose });
+        throw databaseSilence;
       }
       out.write('whole');
       return done;

@@ -86,14 +86,8 @@ function costs(kind: Kind, piecesOf: (n: number) => number[], readAhead = false)
   const jobs = Array.from({ length: OBJECTS }, (_, n) => job(kind, n, piecesOf(n)));
   const store = openObjectStore(location, (damage) => expect.fail(JSON.stringify(damage)));
   clearCounts(calls);
-  const results = copyObjects(
-    store,
-    jobs,
-    { kind: 'file', path: file },
-    {
-      ...{ readAhead, patienceMs: Number.POSITIVE_INFINITY },
-    },
-  );
+  const options = { readAhead, patienceMs: Number.POSITIVE_INFINITY };
+  const results = copyObjects(store, jobs, { kind: 'file', path: file }, options);
   const { byName, bytes, count } = structuredClone(calls);
   store.close();
   expect(results.filter((result) => !result.ok)).toEqual([]);
