@@ -2,7 +2,7 @@ import { DamageLog } from '../errors/damage-log.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import type { KnownUnit, scanShare as ScanShare } from '../store/scan-store.ts';
 import { ScanKernel } from '../wasm/scan-kernel.ts';
-import type { KnownUnits, ScanResult, ScanTask, SegmentMessage } from './scan-messages.ts';
+import type { FinishedSegment, KnownUnits, ScanResult, ScanTask } from './scan-messages.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 
 /** Segments that may wait to be stored before a scanner pauses. */
@@ -35,7 +35,7 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
   const builder = new SegmentBuilder((segment, objects, directories) => {
     while (Atomics.load(counter, 0) >= MAX_PENDING) Atomics.wait(counter, 0, MAX_PENDING, 1000);
     Atomics.add(counter, 0, 1);
-    const message: SegmentMessage = { segment, objects, directories };
+    const message: FinishedSegment = { segment, objects, directories };
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
   }, kernel);
   const scanShare = await scannerFor(location);
@@ -46,7 +46,6 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
     known: task.known && indexKnown(task.known),
   });
   builder.finish();
-  port.postMessage(undefined);
   port.close();
   return { damage: damage.kept, damageCount: damage.count };
 }

@@ -10,7 +10,7 @@ export interface ScanTask {
   share: ScanShare;
   /** units that an earlier scan knows */
   known: KnownUnits | undefined;
-  /** takes the segments as they are finished: `SegmentMessage` */
+  /** takes the segments as they are finished: `FinishedSegment` */
   port: MessagePort;
   /** segments posted and not yet stored; the worker waits while there are too many */
   pending: SharedArrayBuffer;
@@ -23,9 +23,6 @@ export interface KnownUnits {
   /** names of the units right below each */
   subdirectories: (readonly string[])[];
 }
-
-/** A finished segment; undefined: the task has posted its last. */
-export type SegmentMessage = FinishedSegment | undefined;
 
 export interface FinishedSegment {
   /** its payload */

@@ -13,14 +13,15 @@ import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { pack, unpack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
 import type {
+  FinishedSegment,
   KnownUnits,
   MetadataResult,
   MetadataTask,
   ScanResult,
   ScanTask,
-  SegmentMessage,
 } from './scan-messages.ts';
 import { Segment, type UnitEntry } from './segment.ts';
+import { SegmentStore } from './segment-store.ts';
 import { Semaphore } from './semaphore.ts';
 
 export interface ScanContext {
@@ -137,47 +138,41 @@ export class CatalogScan {
     return { gate, readers };
   }
 
+  /** @throws why a share could not be scanned, once those that had begun are through: what they find counts too */
   async #scanObjects(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
-    const { gate, readers } = this.#device(location);
+    const { readers, gate } = this.#device(location);
+    let fault: unknown;
+    const scanShare = async (share: ScanShare) => {
+      if (fault !== undefined) return;
+      const { port1, port2 } = new MessageChannel();
+      const store = new SegmentStore(port1, (message) => this.#take(message, key, run));
+      const known = run.knownUnits(shareCovers(location, share));
+      const task: ScanTask = { location, share, known, port: port2, pending: store.pending };
+      try {
+        const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
+        // A task whose segments cannot be stored waits for ever.
+        damage.add(await Promise.race([scanned, store.failed]));
+      } catch (error) {
+        if (!isSourceFault(error)) {
+          store.close();
+          throw error;
+        }
+        fault ??= error;
+      }
+      return store;
+    };
     await Promise.all(
-      scanShares(location, readers).map((share) =>
-        gate.use(async () => damage.add(await this.#scanShare(location, key, run, share))),
-      ),
+      scanShares(location, readers).map(async (share) => {
+        const store = await gate.use(() => scanShare(share));
+        await store?.end();
+      }),
     );
+    if (fault !== undefined) throw fault;
   }
 
-  async #scanShare(
-    location: OsdLocation,
-    key: string,
-    run: OsdScan,
-    share: ScanShare,
-  ): Promise<ScanResult> {
-    const { port1, port2 } = new MessageChannel();
-    const pending = new SharedArrayBuffer(4);
-    const counter = new Int32Array(pending);
-    const stored = new Promise<void>((resolve, reject) => {
-      port1.on('message', (message: SegmentMessage) => {
-        if (message === undefined) return resolve();
-        try {
-          run.add(this.#storeSegment(key, message.segment), message.directories);
-        } catch (error) {
-          return reject(error);
-        }
-        this.#context.progress.advance(message.objects, run.name);
-        Atomics.sub(counter, 0, 1);
-        Atomics.notify(counter, 0);
-      });
-    });
-    const known = run.knownUnits(shareCovers(location, share));
-    const task: ScanTask = { location, share, known, port: port2, pending };
-    try {
-      // Both at once: a task whose segments cannot be stored waits for ever.
-      const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
-      const [result] = await Promise.all([scanned, stored]);
-      return result;
-    } finally {
-      port1.close();
-    }
+  #take({ segment, objects, directories }: FinishedSegment, key: string, run: OsdScan): void {
+    run.add(this.#storeSegment(key, segment), directories);
+    this.#context.progress.advance(objects, run.name);
   }
 
   /** Appends a segment and opens it in place: its rows stay on disk. */

@@ -9,11 +9,14 @@ import {
 } from '../store/object-store.ts';
 import { ScanKernel } from '../wasm/scan-kernel.ts';
 import { pack } from './packing.ts';
-import type { GroupEntry, NamedEntry, SegmentHead, UnitEntry } from './segment.ts';
+import type { GroupEntry, NamedEntry, SegmentHead } from './segment.ts';
+import { UnitPacker } from './unit-packer.ts';
 
 /** Rows of one segment: 20 bytes each while it grows, and about half as much again while it is packed. */
 export const SEGMENT_ROWS = 1 << 17;
 const NAMED_LIMIT = 1 << 16;
+/** Directories may be empty, all of them. */
+const UNIT_BYTES_LIMIT = 8 << 20;
 /** length and checksum of the head */
 const LEAD = 8;
 const MAX_OBJECT_NO = 0xffffffff;
@@ -37,13 +40,18 @@ export class SegmentBuilder implements ObjectSink {
   readonly listings: ListingSink;
   readonly #tails = new Map<string, number>();
   #groups: { prefix: Buffer; tail: Buffer }[] = [];
-  #units: UnitEntry[] = [];
+  readonly #units = new UnitPacker();
+  /** of the current unit, once it is asked for */
+  #directory: Uint8Array | undefined;
   #kept: Buffer[] = [];
   #unreadable: number[] = [];
   #named: NamedEntry[] = [];
+  /** of each named object */
+  #directories: Uint8Array[] = [];
   #counters: Counters = { objects: 0, others: 0 };
-  /** the counters when the current unit began */
-  #before: Counters = { objects: 0, others: 0 };
+  /** when the current unit began */
+  #objectsBefore = 0;
+  #othersBefore = 0;
 
   /** Memo of the last tail: it is the same for a whole collection. */
   #tail: { bytes: Buffer; number: number } | undefined;
@@ -64,26 +72,29 @@ export class SegmentBuilder implements ObjectSink {
 
   #take(n: number, plain: boolean): Uint32Array {
     const before = this.#kernel.rows;
-    const left = this.#kernel.take(n, this.#units.length - 1, plain);
+    const left = this.#kernel.take(n, this.#units.count - 1, plain);
     this.#counters.objects += this.#kernel.rows - before;
     return left;
   }
 
   beginUnit(path: Uint8Array): void {
-    this.#units.push([path, 0n, 0n, 0n, 0, 0, []]);
-    this.#before = { ...this.#counters };
+    this.#units.begin(path);
+    this.#directory = undefined;
+    this.#objectsBefore = this.#counters.objects;
+    this.#othersBefore = this.#counters.others;
   }
 
-  endUnit({ ino, mtimeNs, ctimeNs }: UnitStamp, subdirectories: readonly string[]): void {
-    const unit = this.#units[this.#units.length - 1]!;
-    unit[1] = ino;
-    unit[2] = mtimeNs;
-    unit[3] = ctimeNs;
-    unit[4] = this.#counters.objects - this.#before.objects;
-    unit[5] = this.#counters.others - this.#before.others;
-    unit[6] = subdirectories;
-    if (isUnreadable({ mtimeNs })) this.#unreadable.push(this.#units.length - 1);
-    if (this.#kernel.rows >= SEGMENT_ROWS || this.#named.length >= NAMED_LIMIT) this.finish();
+  endUnit(stamp: UnitStamp, subdirectories: readonly string[]): void {
+    const units = this.#units;
+    const objects = this.#counters.objects - this.#objectsBefore;
+    const others = this.#counters.others - this.#othersBefore;
+    units.end(stamp, objects, others, subdirectories);
+    if (isUnreadable(stamp)) this.#unreadable.push(units.count - 1);
+    const isFull =
+      this.#kernel.rows >= SEGMENT_ROWS ||
+      this.#named.length >= NAMED_LIMIT ||
+      units.bytes >= UNIT_BYTES_LIMIT;
+    if (isFull) this.finish();
   }
 
   keptUnit(path: Uint8Array): void {
@@ -105,8 +116,10 @@ export class SegmentBuilder implements ObjectSink {
       hash,
       shard,
       fileName,
-      this.#units.length - 1,
+      this.#units.count - 1,
     ]);
+    this.#directory ??= this.#units.path();
+    this.#directories.push(this.#directory);
     this.#counters.objects++;
   }
 
@@ -135,7 +148,7 @@ export class SegmentBuilder implements ObjectSink {
       group = this.#groups.push({ prefix, tail: this.#tail!.bytes }) - 1;
       kernel.addPrefix(at, length, tail, group);
     }
-    kernel.push(group, objectNo, snap + 2, hash, this.#units.length - 1);
+    kernel.push(group, objectNo, snap + 2, hash, this.#units.count - 1);
     this.#counters.objects++;
     return true;
   }
@@ -159,17 +172,17 @@ export class SegmentBuilder implements ObjectSink {
 
   /** Hands out what has been gathered as a segment, if there is anything. */
   finish(): void {
-    if (this.#units.length === 0 && this.#kept.length === 0) return;
-    const directories = pack(this.#named.map((entry) => this.#units[entry[8]]![0]));
-    this.#flush(this.#pack(), this.#counters.objects, directories);
+    if (this.#units.count === 0 && this.#kept.length === 0) return;
+    this.#flush(this.#pack(), this.#counters.objects, pack(this.#directories));
     this.#kernel.clear();
     this.#tails.clear();
     this.#tail = undefined;
     this.#groups = [];
-    this.#units = [];
+    this.#units.clear();
     this.#kept = [];
     this.#unreadable = [];
     this.#named = [];
+    this.#directories = [];
     this.#counters = { objects: 0, others: 0 };
   }
 
@@ -186,7 +199,7 @@ export class SegmentBuilder implements ObjectSink {
       ...this.#counters,
       unreadable: this.#unreadable,
       groups: this.#packGroups(place),
-      units: place(pack(this.#units)),
+      units: place(this.#units.packed()),
       kept: place(pack(this.#kept)),
       named: place(pack(this.#named)),
     };

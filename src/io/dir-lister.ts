@@ -1,15 +1,8 @@
-import {
-  closeSync,
-  constants,
-  type Dirent,
-  fstatSync,
-  lstatSync,
-  readdirSync,
-  statSync,
-} from 'node:fs';
+import { type Dirent, lstatSync, readdirSync } from 'node:fs';
+import { type DirectoryStamp, directoryStamp, withDirectory } from './directory.ts';
 import { inSource } from './heartbeat.ts';
 import { native } from './native.ts';
-import { asPath, openForReading } from './open-source.ts';
+import { asPath } from './open-source.ts';
 import { asSourceError, nativeSourceError } from './source-errors.ts';
 
 /** Entry types as getdents64 gives them (dirent.h). */
@@ -17,13 +10,6 @@ export const DT_UNKNOWN = 0;
 export const DT_DIR = 4;
 export const DT_REG = 8;
 export const DT_LNK = 10;
-
-/** What tells whether a directory is the same as it was when it was last listed. */
-export interface DirectoryStamp {
-  ino: bigint;
-  mtimeNs: bigint;
-  ctimeNs: bigint;
-}
 
 /**
  * Called once an entry with the buffer that holds its name: bytes [start, end) of `buffer`, valid
@@ -85,11 +71,20 @@ function typeOf(entry: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>
   return DT_FIFO;
 }
 
+/** Without native calls nothing is gained by holding a directory open: Node lists by path. @throws SOURCE_IO */
+function namesOf<T>(directory: Uint8Array, read: (target: Buffer | string) => T): T {
+  try {
+    return inSource(0, () => read(asPath(directory)));
+  } catch (error) {
+    throw asSourceError(error, 'cannot list', directory);
+  }
+}
+
 function listPlain(directory: Uint8Array, onEntry: OnEntry): void {
   shared ??= Buffer.allocUnsafeSlow(BUFFER_BYTES);
   const buffer = shared;
   const options = { withFileTypes: true, encoding: 'buffer' } as const;
-  for (const entry of readdirSync(asPath(directory), options)) {
+  for (const entry of namesOf(directory, (target) => readdirSync(target, options))) {
     const name = entry.name as unknown as Buffer;
     // One buffer for all names, as above: callers keep a view of the last one they saw.
     name.copy(buffer);
@@ -116,7 +111,7 @@ const NAME_ROOM = 1024;
  * as long again, so a pipe or a directory with an object's name passes for one until it is opened.
  */
 function wholePlain(directory: Uint8Array, listing: WholeListing): void {
-  const names = readdirSync(asPath(directory), 'latin1');
+  const names = namesOf(directory, (target) => readdirSync(target, 'latin1'));
   const atOnce = Math.floor(listing.target().length / NAME_ROOM);
   for (let i = 0; i < names.length; i += atOnce) {
     const text = `${names.slice(i, i + atOnce).join('\0')}\0`;
@@ -138,33 +133,22 @@ function wholeNative(fd: number, directory: Uint8Array, listing: WholeListing): 
  * @throws SOURCE_IO
  */
 export function listDirectory(directory: Uint8Array, onEntry: OnEntry): DirectoryStamp {
-  return withDirectory(directory, (fd) => {
-    if (native === undefined) listPlain(directory, onEntry);
-    else listNative(fd, directory, onEntry);
-  });
+  if (native !== undefined) {
+    return withDirectory(native, directory, (fd) => listNative(fd, directory, onEntry));
+  }
+  const stamp = directoryStamp(directory);
+  listPlain(directory, onEntry);
+  return stamp;
 }
 
 /** `listDirectory` for those who can do with whole pieces; `.` and `..` are among native records. */
 export function listWhole(directory: Uint8Array, listing: WholeListing): DirectoryStamp {
-  return withDirectory(directory, (fd) => {
-    if (native === undefined) wholePlain(directory, listing);
-    else wholeNative(fd, directory, listing);
-  });
-}
-
-function withDirectory(directory: Uint8Array, list: (fd: number) => void): DirectoryStamp {
-  const fd = openForReading(directory, constants.O_DIRECTORY);
-  try {
-    const { ino, mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
-    list(fd);
-    return { ino, mtimeNs, ctimeNs };
-  } catch (error) {
-    // What the callback throws is not the directory's fault.
-    if ((error as NodeJS.ErrnoException).errno === undefined) throw error;
-    throw asSourceError(error, 'cannot list', directory);
-  } finally {
-    closeSync(fd);
+  if (native !== undefined) {
+    return withDirectory(native, directory, (fd) => wholeNative(fd, directory, listing));
   }
+  const stamp = directoryStamp(directory);
+  wholePlain(directory, listing);
+  return stamp;
 }
 
 /**
@@ -188,10 +172,4 @@ export function isRealDirectory(path: Uint8Array): boolean {
   } catch {
     return false;
   }
-}
-
-/** The stamp of a directory without listing it: one system call. @throws what `stat` throws */
-export function directoryStamp(directory: Uint8Array): DirectoryStamp {
-  const { ino, mtimeNs, ctimeNs } = statSync(asPath(directory), { bigint: true });
-  return { ino, mtimeNs, ctimeNs };
 }

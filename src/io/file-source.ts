@@ -148,6 +148,21 @@ export class FileSource implements ByteSource {
   }
 }
 
+/**
+ * A short xattr of a file or directory, undefined when there is none of that name, or where the file system or this
+ * build has none at all. Nothing is opened: there may be one for each PG.
+ * @param limit bytes; a longer one is an error
+ * @throws SOURCE_IO
+ */
+export function shortXattr(file: string, name: string, limit: number): Uint8Array | undefined {
+  if (native === undefined) return undefined;
+  const value = Buffer.alloc(limit);
+  const n = inSource(0, () => native!.getxattr(file, name, value));
+  if (n >= 0) return value.subarray(0, n);
+  if (n === -ENODATA || n === -EOPNOTSUPP) return undefined;
+  throw nativeSourceError(n, `cannot read xattr ${name} of`, file);
+}
+
 /** A whole small source file. @throws SOURCE_IO; CORRUPT is left to the caller's decoder */
 export function readSmallFile(file: Uint8Array | string, limit = 1 << 20): Uint8Array {
   const source = new FileSource(file);

@@ -6,10 +6,22 @@ import { createRequire } from 'node:module';
  * (no xattrs, no hole detection, slower listing); `RBD_SALVAGE_NO_NATIVE=1` forces that.
  */
 export interface Native {
+  /**
+   * Opens, stats and closes directories at a third of what that costs through Node, which makes an object, dates and
+   * bigints for each `stat`.
+   * @param path with a NUL behind it
+   * @returns its file descriptor, -errno on failure
+   */
+  open(path: Uint8Array, flags: number): number;
+  /** fills STATX_BYTES of `into`, struct statx: 0 or -errno, -ENOSYS where libc has no statx (musl's had none for long) */
+  statx(fd: number, into: Uint8Array): number;
+  close(fd: number): void;
   /** bytes put into `buffer`, 0 at the end, -errno on failure */
   getdents64(fd: number, buffer: Uint8Array): number;
   /** length of the value, -errno on failure; an empty buffer asks for the length */
   fgetxattr(fd: number, name: string, value: Uint8Array): number;
+  /** the same of a path, without opening it; links are followed */
+  getxattr(path: string, name: string, value: Uint8Array): number;
   /** length of the NUL-separated names, -errno on failure; an empty buffer asks for the length */
   flistxattr(fd: number, names: Uint8Array): number;
   /** start of data at or after `offset`; -ENXIO when there is none */
@@ -102,11 +114,23 @@ const PAGE = 4096;
 /** LOCK_EX | LOCK_NB */
 const LOCK_EXCLUSIVE_NOW = 2 | 4;
 
+export const EPERM = 1;
 export const ENXIO = 6;
+const ENOSYS = 38;
 export const EWOULDBLOCK = 11;
 export const ENODATA = 61;
 export const ERANGE = 34;
 export const EOPNOTSUPP = 95;
+
+/** struct statx, linux/stat.h: u64 inode, then times as s64 seconds and u32 nanoseconds */
+export const STATX_BYTES = 256;
+export const STATX_INO = 32;
+export const STATX_CTIME = 96;
+export const STATX_MTIME = 112;
+/** AT_EMPTY_PATH; STATX_INO | STATX_MTIME | STATX_CTIME */
+const EMPTY_PATH = 0x1000;
+const STAMP_MASK = 0x1c0;
+const NO_NAME = Buffer.from('\0');
 
 type Koffi = typeof import('koffi');
 
@@ -120,12 +144,29 @@ function loadKoffi(): Koffi | undefined {
   }
 }
 
+/** undefined where libc has no such function */
+function ifThere<T>(find: () => T): T | undefined {
+  try {
+    return find();
+  } catch {
+    return undefined;
+  }
+}
+
 function load(koffi: Koffi): Native {
   // The process itself has libc's symbols, whichever libc it is.
   const libc = koffi.load(null as unknown as string);
   const result = (r: number): number => (r < 0 ? -koffi.errno() : r);
+  const open = libc.func('int open(const void *path, int flags)');
+  const close = libc.func('int close(int fd)');
+  const statx = ifThere(() =>
+    libc.func('int statx(int fd, const void *path, int flags, unsigned int mask, void *found)'),
+  );
   const getdents64 = libc.func('long getdents64(int fd, void *buf, size_t n)');
   const fgetxattr = libc.func('long fgetxattr(int fd, const char *name, void *v, size_t n)');
+  const getxattr = libc.func(
+    'long getxattr(const char *path, const char *name, void *v, size_t n)',
+  );
   const flistxattr = libc.func('long flistxattr(int fd, void *list, size_t n)');
   const lseek = libc.func('int64_t lseek(int fd, int64_t offset, int whence)');
   const fallocate = libc.func('int fallocate(int fd, int mode, int64_t offset, int64_t length)');
@@ -139,8 +180,13 @@ function load(koffi: Koffi): Native {
   const wholeFile = Buffer.alloc(16);
   const orNull = (b: Uint8Array): Uint8Array | null => (b.length === 0 ? null : b);
   return {
+    open: (path, flags) => result(open(path, flags)),
+    statx: (fd, into) =>
+      statx === undefined ? -ENOSYS : result(statx(fd, NO_NAME, EMPTY_PATH, STAMP_MASK, into)),
+    close: (fd) => close(fd),
     getdents64: (fd, buffer) => result(Number(getdents64(fd, buffer, buffer.length))),
     fgetxattr: (fd, name, v) => result(Number(fgetxattr(fd, name, orNull(v), v.length))),
+    getxattr: (path, name, v) => result(Number(getxattr(path, name, v, v.length))),
     flistxattr: (fd, names) => result(Number(flistxattr(fd, orNull(names), names.length))),
     seekData: (fd, offset) => result(Number(lseek(fd, offset, SEEK_DATA))),
     seekHole: (fd, offset) => result(Number(lseek(fd, offset, SEEK_HOLE))),

@@ -3,9 +3,15 @@ import { inSource } from './heartbeat.ts';
 import { asSourceError } from './source-errors.ts';
 
 /** Linux-only flag: sources keep their access times (allowed to the owner and to root). */
-const O_NOATIME = constants.O_NOATIME ?? 0;
+export const O_NOATIME = constants.O_NOATIME ?? 0;
 /** A pipe among the sources must not make `open` wait for its writer. */
 const O_NONBLOCK = constants.O_NONBLOCK ?? 0;
+
+/** Node sets it on all that it opens (asm-generic/fcntl.h). */
+const O_CLOEXEC = 0o2000000;
+
+/** How a source directory is opened, with or without O_NOATIME. */
+export const DIRECTORY_FLAGS = constants.O_RDONLY | O_NONBLOCK | O_CLOEXEC | constants.O_DIRECTORY;
 
 /** What `fs` takes as a path. */
 export const asPath = (file: Uint8Array | string): Buffer | string =>

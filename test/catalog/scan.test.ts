@@ -12,8 +12,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { RECORD } from '../../src/catalog/record-log.ts';
-import { destinationError } from '../../src/errors/salvage-error.ts';
+import { destinationError, sourceIoError } from '../../src/errors/salvage-error.ts';
 import { memoryStorage } from '../../src/io/catalog-storage.ts';
+import type { TaskRunner } from '../../src/io/ports.ts';
 import { detectOsds } from '../../src/store/detect.ts';
 import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { fingerprint } from '../helpers/program.ts';
@@ -115,6 +116,34 @@ describe('a scan', () => {
     const summaries = await scan.run(found);
     expect(summaries.map((s) => s.error !== undefined)).toEqual([true, false]);
     expect(summaries[1]!.objects).toBeGreaterThan(100);
+  });
+
+  it('keeps what tasks posted before one of them failed, and begins no more', async () => {
+    const [whole, storage] = [memoryStorage(), memoryStorage()];
+    await scanInto(whole, [osd(0)]);
+    let begun = 0;
+    const runner: TaskRunner = {
+      ...pool,
+      async run<T>(name: string, task: unknown, transfer?: readonly object[]): Promise<T> {
+        const nth = name === 'scan' ? begun++ : -1;
+        const answer = await pool.run<T>(name, task, transfer);
+        // As when the thread is given up right behind its last segment.
+        if (nth === 1) throw sourceIoError('no answer from the disk', { errno: 'ETIMEDOUT' });
+        return answer;
+      },
+    };
+    const [summary] = await scanInto(storage, [osd(0)], { runner });
+    expect(summary!.error).toContain('no answer from the disk');
+    // Two at a time of eight: those that were under way, and whatever the first ones' ends let in.
+    expect(begun).toBeGreaterThanOrEqual(2);
+    expect(begun).toBeLessThanOrEqual(4);
+    const types = new Catalog(storage).log.entries.map(({ type }) => type);
+    expect(types.filter((type) => type === RECORD.segment)).toHaveLength(begun);
+    expect(types.lastIndexOf(RECORD.segment)).toBeLessThan(types.indexOf(RECORD.osdEnd));
+    const [all, kept] = [whole, storage].map((s) => Object.values(contents(s))[0]!);
+    expect(kept!.length).toBeGreaterThan(0);
+    expect(kept!.length).toBeLessThan(all!.length);
+    expect(all).toEqual(expect.arrayContaining(kept!));
   });
 
   it('ends when the catalog cannot be written to', async () => {

@@ -109,6 +109,20 @@ describe('a segment', () => {
     expect(payloads[0]!.length).toBeLessThan(160_000 * 5 + 1000);
   });
 
+  it('is flushed too where directories without objects have filled it', () => {
+    const { builder, payloads } = building();
+    const path = Buffer.from('x'.repeat(1000));
+    for (let unit = 0; unit < 20_000; unit++) {
+      builder.beginUnit(path);
+      builder.endUnit(STAMP, []);
+    }
+    builder.finish();
+    const units = payloads.map((payload) => opened(payload).units.length);
+    expect(units.reduce((a, b) => a + b)).toBe(20_000);
+    for (const payload of payloads) expect(payload.length).toBeLessThan(9 << 20);
+    expect(payloads.length).toBe(3);
+  });
+
   it('can be handed to another thread, however small', () => {
     const payload = example().payloads[0]!;
     const moved = structuredClone(payload, { transfer: [payload.buffer as ArrayBuffer] });

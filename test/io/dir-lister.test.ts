@@ -1,5 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  constants,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type * as Lister from '../../src/io/dir-lister.ts';
@@ -23,6 +30,7 @@ beforeAll(() => {
 afterAll(work.dispose);
 afterEach(() => {
   vi.unstubAllEnvs();
+  vi.restoreAllMocks();
   vi.resetModules();
 });
 
@@ -73,7 +81,8 @@ describe.each([
   });
 
   it('gives the stamp that stat gives, which a new file changes', async () => {
-    const { listDirectory, directoryStamp } = await lister(withoutNative);
+    const { listDirectory } = await lister(withoutNative);
+    const { directoryStamp } = await import('../../src/io/directory.ts');
     const changing = path.join(work.path, `changing-${withoutNative}`);
     mkdirSync(changing);
     const before = listDirectory(Buffer.from(changing), () => {});
@@ -94,6 +103,57 @@ describe.each([
       return undefined;
     };
     expect([errno('gone'), errno('a'), errno('pipe')]).toEqual(['ENOENT', 'ENOTDIR', 'ENOTDIR']);
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('through native calls', () => {
+  /** What is open of directories; the rest of the process opens and closes too. */
+  const open = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith(work.path);
+      } catch {
+        return false;
+      }
+    });
+
+  it('closes what it has opened, whatever happens', async () => {
+    const { listDirectory, listWhole } = await lister(false);
+    listDirectory(Buffer.from(odd), () => expect(open()).toHaveLength(1));
+    const failing = () => {
+      throw new RangeError('mine');
+    };
+    expect(() => listDirectory(Buffer.from(odd), failing)).toThrow('mine');
+    const target = () => Buffer.alloc(65536);
+    expect(() => listWhole(Buffer.from(odd), { target, taken: failing })).toThrow('mine');
+    expect(open()).toEqual([]);
+  });
+
+  it('takes the stamp another way where statx is forbidden', async () => {
+    const { native } = await import('../../src/io/native.ts');
+    const { listDirectory } = await lister(false);
+    const expected = listDirectory(Buffer.from(odd), () => {});
+    const forbidden = vi.spyOn(native!, 'statx').mockReturnValue(-38);
+    expect(listDirectory(Buffer.from(odd), () => {})).toEqual(expected);
+    expect(forbidden).toHaveBeenCalledOnce();
+  });
+
+  it('asks without O_NOATIME where that is not allowed', async () => {
+    const { native } = await import('../../src/io/native.ts');
+    const { listDirectory } = await lister(false);
+    const open = native!.open.bind(native);
+    const asked = vi.spyOn(native!, 'open').mockImplementation((path, flags) => {
+      return flags & constants.O_NOATIME ? -1 : open(path, flags);
+    });
+    let names = 0;
+    listDirectory(Buffer.from(odd), () => names++);
+    expect([names, asked.mock.calls.length]).toEqual([8, 2]);
+  });
+
+  it('says that a path is too long', async () => {
+    const { listDirectory } = await lister(false);
+    const long = Buffer.from(`${odd}/${'directory/../'.repeat(400)}`);
+    expect(() => listDirectory(long, () => {})).toThrow('ENAMETOOLONG');
   });
 });
 

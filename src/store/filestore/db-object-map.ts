@@ -22,11 +22,15 @@ const OBJECTS = '_HOBJTOSEQ_';
 /** A chain of cloned omaps longer than this is a loop. */
 const MAX_PARENTS = 64;
 
-/** The omap header of an object: which sequence number its keys are under. */
-export interface OmapHeader {
+/** Which sequence number keys are under. */
+export interface OmapNode {
   seq: bigint;
-  /** 0: none */
+  /** whose keys these ones stand in front of; 0: of none */
   parent: bigint;
+}
+
+/** The omap header of an object. */
+export interface OmapHeader extends OmapNode {
   object: Ghobject;
   /** journal position of the last change (a replay guard); undefined in v1 headers */
   position?: { seq: bigint; transaction: number; op: number };
@@ -48,6 +52,14 @@ export function decodeOmapHeader(bytes: Uint8Array): OmapHeader {
     }));
     return { seq, parent, object, position };
   });
+}
+
+/** The front of a header: all that reading keys takes, and an OSD has one for each PG. @throws CORRUPT, UNSUPPORTED */
+function decodeNode(bytes: Uint8Array): OmapNode {
+  return versioned(new ByteReader(bytes, 'omap header'), 'omap header', 2, (body) => ({
+    seq: body.u64(),
+    parent: body.u64(),
+  }));
 }
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
@@ -85,7 +97,7 @@ export class DbObjectMap {
   readonly #report: DamageReporter;
   #byValue: Map<string, OmapHeader> | undefined;
   /** of the object that was asked for last: attributes and omap of one are asked for in turn */
-  #last: { key: string; header: OmapHeader | undefined } | undefined;
+  #last: { key: string; header: OmapNode | undefined } | undefined;
 
   /** @param path the database's, for messages */
   constructor(kv: KvStore, path: string, report: DamageReporter) {
@@ -95,15 +107,27 @@ export class DbObjectMap {
   }
 
   /** The header of an object's omap, undefined when it has none. */
-  header(id: ObjectId): OmapHeader | undefined {
+  header(id: ObjectId): OmapNode | undefined {
     const key = objectKey(id);
     if (this.#last?.key === key) return this.#last.header;
-    const value = this.#kv.get(rawKey(OBJECTS, key));
-    const direct = value === undefined ? undefined : this.#decode(value, key);
-    // Early Firefly spelled some keys otherwise; the value always holds the object itself.
-    const header = direct ?? this.#headersByValue().get(key);
+    const header = this.#find(key, decodeNode);
     this.#last = { key, header };
     return header;
+  }
+
+  /** Its journal position: `OmapHeader`. */
+  position(id: ObjectId): OmapHeader['position'] {
+    return this.#find(objectKey(id), decodeOmapHeader)?.position;
+  }
+
+  #find<T extends OmapNode>(
+    key: string,
+    decode: (bytes: Uint8Array) => T,
+  ): T | OmapHeader | undefined {
+    const value = this.#kv.get(rawKey(OBJECTS, key));
+    const direct = value === undefined ? undefined : this.#decode(value, key, decode);
+    // Early Firefly spelled some keys otherwise; the value always holds the object itself.
+    return direct ?? this.#headersByValue().get(key);
   }
 
   /** Headers whose key is not spelled as `objectKey` does, by how it would be. */
@@ -111,7 +135,7 @@ export class DbObjectMap {
     if (this.#byValue !== undefined) return this.#byValue;
     const found = new Map<string, OmapHeader>();
     for (const { key, value } of this.#entries(OBJECTS)) {
-      const header = this.#decode(value, latin1(key));
+      const header = this.#decode(value, latin1(key), decodeOmapHeader);
       // Copies set aside for rolling back have keys of their own and are not what is asked for.
       if (header === undefined || header.object.generation !== NO_GENERATION) continue;
       const usual = objectKey(header.object);
@@ -121,9 +145,9 @@ export class DbObjectMap {
     return found;
   }
 
-  #decode(value: Uint8Array, what: string): OmapHeader | undefined {
+  #decode<T>(value: Uint8Array, what: string, decode: (bytes: Uint8Array) => T): T | undefined {
     try {
-      return decodeOmapHeader(value);
+      return decode(value);
     } catch (error) {
       this.#report({ path: this.#path, reason: `omap header of ${what}: ${errorText(error)}` });
       return undefined;
@@ -137,18 +161,24 @@ export class DbObjectMap {
     }
   }
 
-  #node(seq: bigint): OmapHeader | undefined {
+  #node(seq: bigint): OmapNode | undefined {
     const value = this.#kv.get(rawKey(nodeSpace(seq, 'SYS'), 'HEADER'));
-    return value === undefined ? undefined : this.#decode(value, `node ${seq}`);
+    return value === undefined ? undefined : this.#decode(value, `node ${seq}`, decodeNode);
+  }
+
+  /** For messages. */
+  #nameOf(header: OmapNode): string {
+    return this.#last?.header === header ? this.#last.key : `node ${header.seq}`;
   }
 
   /** The headers of a node and of the shared parents it was cloned from, nearest first. */
-  #chain(header: OmapHeader): OmapHeader[] {
+  #chain(header: OmapNode): OmapNode[] {
     const chain = [header];
-    for (let node = header; node.parent !== 0n; ) {
-      const parent = chain.length < MAX_PARENTS ? this.#node(node.parent) : undefined;
+    for (let node: OmapNode = header; node.parent !== 0n; ) {
+      const parent: OmapNode | undefined =
+        chain.length < MAX_PARENTS ? this.#node(node.parent) : undefined;
       if (parent === undefined) {
-        const reason = `omap of ${objectKey(header.object)}: node ${node.parent}, which it shares, is missing`;
+        const reason = `omap of ${this.#nameOf(header)}: node ${node.parent}, which it shares, is missing`;
         this.#report({ path: this.#path, reason });
         break;
       }
@@ -159,7 +189,7 @@ export class DbObjectMap {
   }
 
   /** Entries of an object's omap, ascending by key. */
-  *entries(header: OmapHeader): Iterable<OmapEntry> {
+  *entries(header: OmapNode): Iterable<OmapEntry> {
     const [own, ...parents] = this.#chain(header);
     if (parents.length === 0) {
       yield* this.#entries(nodeSpace(own!.seq, 'USER'));
@@ -189,7 +219,7 @@ export class DbObjectMap {
   }
 
   /** An attribute that did not fit into the file's xattrs. */
-  spilledAttr(header: OmapHeader, name: string): Uint8Array | undefined {
+  spilledAttr(header: OmapNode, name: string): Uint8Array | undefined {
     return this.#kv.get(rawKey(nodeSpace(header.seq, 'AXATTR'), name));
   }
 }

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { ByteReader } from '../../bytes/byte-reader.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { SalvageError, sourceIoError } from '../../errors/salvage-error.ts';
-import { FileSource, sourceDirectory } from '../../io/file-source.ts';
+import { FileSource, shortXattr, sourceDirectory } from '../../io/file-source.ts';
 import { type KvStore, openKvStore } from '../../kv/kv-store.ts';
 import type {
   ObjectId,
@@ -22,6 +22,7 @@ const NOTHING_SPILLED = 0x30;
 
 /** u32: hash bits of a PG, on its collection's directory */
 const BITS = 'user.ceph.bits';
+const BITS_LIMIT = 256;
 
 /** A FileStore OSD, read in place. Its database is opened when first needed. */
 export class FileStoreReader implements ObjectStoreReader {
@@ -49,13 +50,8 @@ export class FileStoreReader implements ObjectStoreReader {
 
   pgBits(directory: Uint8Array): number | undefined {
     const collection = Buffer.from(directory).toString('latin1').split('/')[0]!;
-    const opened = new FileSource(path.join(this.location.dataPath, collection));
-    try {
-      const value = opened.xattr(BITS);
-      return value?.length === 4 ? new ByteReader(value, 'collection bits').u32() : undefined;
-    } finally {
-      opened.close();
-    }
+    const value = shortXattr(`${this.location.dataPath}/${collection}`, BITS, BITS_LIMIT);
+    return value?.length === 4 ? new ByteReader(value, 'collection bits').u32() : undefined;
   }
 
   *omap(id: ObjectId): Iterable<OmapEntry> {
@@ -68,7 +64,7 @@ export class FileStoreReader implements ObjectStoreReader {
 
   /** The journal's last op that is in an object's omap; undefined where nothing tells. */
   omapPosition(id: ObjectId): Position | undefined {
-    const position = this.#openOmap()?.header(id)?.position;
+    const position = this.#openOmap()?.position(id);
     return position && { ...position, seq: Number(position.seq) };
   }
 

@@ -3,12 +3,10 @@ import { META_POOL, NO_GENERATION, NO_SHARD } from '../../ceph/hobject.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { errorText, isSourceFault, SalvageError } from '../../errors/salvage-error.ts';
 import {
-  type DirectoryStamp,
   DT_DIR,
   DT_LNK,
   DT_REG,
   DT_UNKNOWN,
-  directoryStamp,
   isRealDirectory,
   listDirectory,
   listWhole,
@@ -16,6 +14,7 @@ import {
   readRecord,
   type WholeListing,
 } from '../../io/dir-lister.ts';
+import { type DirectoryStamp, directoryStamp } from '../../io/directory.ts';
 import { FileSource } from '../../io/file-source.ts';
 import {
   type ListingSink,
@@ -35,7 +34,9 @@ export const META_COLLECTION = 'meta';
 
 /** An index directory holds one hex digit of the hash: no tree is deeper than a hash is long. */
 const MAX_DEPTH = 8;
-const DIR_PREFIX = Buffer.from('DIR_');
+const SLASH = 0x2f;
+/** NAME_MAX of every file system that Ceph ran on, and a slash */
+const COMPONENT_BYTES = 256;
 
 /** Collections in a FileStore's data path, `meta` first. @throws SOURCE_IO */
 export function listCollections(dataPath: string): string[] {
@@ -76,6 +77,13 @@ export interface KnownUnit {
   subdirectories: readonly string[];
 }
 
+/**
+ * Does a name begin with DIR_? Objects' that do are escaped, so this is a directory even where the file
+ * system does not tell types. Links are not followed: Ceph makes none, and they can form loops.
+ */
+const isIndexName = (name: Uint8Array): boolean =>
+  name[0] === 0x44 && name[1] === 0x49 && name[2] === 0x52 && name[3] === 0x5f;
+
 /** Opening follows links; devices and pipes are nothing that Ceph makes. */
 const isFileType = (type: number): boolean =>
   type === DT_REG || type === DT_UNKNOWN || type === DT_LNK;
@@ -90,7 +98,10 @@ const sameStamp = (a: UnitStamp, b: UnitStamp): boolean =>
 export class CollectionScanner {
   readonly #options: ScanOptions;
   readonly #parser = new DataObjectNameParser();
-  readonly #root: Buffer;
+  /** the directory that is being listed, from the root directory on; what stands behind it is of others */
+  readonly #path: Buffer;
+  /** where the path below the data path begins in it */
+  readonly #root: number;
   readonly #whole: WholeListing | undefined;
   #context: CollectionContext = { pool: META_POOL, shard: NO_SHARD };
   #directory: Buffer = Buffer.alloc(0);
@@ -98,25 +109,27 @@ export class CollectionScanner {
 
   constructor(options: ScanOptions) {
     this.#options = options;
-    this.#root = Buffer.from(`${options.dataPath}/`);
+    const root = Buffer.from(`${options.dataPath}/`);
+    this.#path = Buffer.alloc(root.length + COMPONENT_BYTES * (MAX_DEPTH + 1));
+    this.#root = root.copy(this.#path);
     const { listings } = options.sink;
     this.#whole = listings && this.#throughSink(listings);
   }
 
   scan(collection: string): void {
     this.#context = contextOf(collection);
-    this.#walk(collection, 0);
+    this.#walk(this.#root + this.#path.write(collection, this.#root, 'latin1'), 0);
   }
 
-  #walk(relative: string, depth: number): void {
+  /** @param end of the directory's path in `#path` */
+  #walk(end: number, depth: number): void {
     const { sink, report } = this.#options;
-    // `relative` has one char per byte, the data path is text.
-    const unit = Buffer.from(relative, 'latin1');
-    const absolute = Buffer.concat([this.#root, unit]);
-    const known = this.#options.known?.(relative);
+    const absolute = this.#path.subarray(0, end);
+    const unit = this.#path.subarray(this.#root, end);
+    const known = this.#options.known?.(unit.toString('latin1'));
     if (known !== undefined && this.#isUnchanged(absolute, known)) {
       sink.keptUnit(unit);
-      for (const name of known.subdirectories) this.#walk(`${relative}/${name}`, depth + 1);
+      this.#walkBelow(known.subdirectories, end, depth);
       return;
     }
     this.#directory = absolute;
@@ -134,12 +147,20 @@ export class CollectionScanner {
       sink.endUnit(UNREADABLE, this.#subdirectories);
       report({ path: absolute.toString(), reason: error.text });
     }
-    const below = this.#subdirectories;
-    if (below.length > 0 && depth >= MAX_DEPTH) {
-      report({ path: absolute.toString(), reason: 'index directories nested deeper than a hash' });
+    this.#walkBelow(this.#subdirectories, end, depth);
+  }
+
+  /** @param names with one char per byte */
+  #walkBelow(names: readonly string[], end: number, depth: number): void {
+    if (names.length > 0 && depth >= MAX_DEPTH) {
+      const path = this.#path.toString('utf8', 0, end);
+      this.#options.report({ path, reason: 'index directories nested deeper than a hash' });
       return;
     }
-    for (const name of below) this.#walk(`${relative}/${name}`, depth + 1);
+    for (const name of names) {
+      this.#path[end] = SLASH;
+      this.#walk(end + 1 + this.#path.write(name, end + 1, 'latin1'), depth + 1);
+    }
   }
 
   #list(absolute: Buffer): DirectoryStamp {
@@ -197,9 +218,7 @@ export class CollectionScanner {
 
   #onOther(buffer: Uint8Array, start: number, end: number, type: number): void {
     const name = Buffer.from(buffer.subarray(start, end));
-    // Objects that begin with DIR_ are escaped, so this is a directory even where the file system
-    // does not tell types. Links are not followed: Ceph makes none, and they can form loops.
-    if (name.subarray(0, 4).equals(DIR_PREFIX) && this.#isDirectory(name, type)) {
+    if (isIndexName(name) && this.#isDirectory(name, type)) {
       this.#subdirectories.push(name.toString('latin1'));
       return;
     }

@@ -1,14 +1,8 @@
 import { META_POOL, NO_GENERATION } from '../../ceph/hobject.ts';
 import type { DamageReporter } from '../../errors/damage.ts';
 import { isSourceFault } from '../../errors/salvage-error.ts';
-import {
-  type DirectoryStamp,
-  DT_DIR,
-  DT_LNK,
-  DT_REG,
-  DT_UNKNOWN,
-  listDirectory,
-} from '../../io/dir-lister.ts';
+import { DT_DIR, DT_LNK, DT_REG, DT_UNKNOWN, listDirectory } from '../../io/dir-lister.ts';
+import type { DirectoryStamp } from '../../io/directory.ts';
 import { isShortened } from '../filestore/long-filename.ts';
 import { type ObjectId, type ObjectSink, UNKNOWN_POOL, UNREADABLE } from '../object-store.ts';
 import { isRelevant } from '../relevant-objects.ts';
