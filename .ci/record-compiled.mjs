@@ -13,9 +13,8 @@ const keep = () => {
   const all = Buffer.concat([identity(), source, code, code]);
   // Threads keep theirs at the same time.
   const { threadId } = require('node:worker_threads');
-  const file = path.join(__dirname, name + '.cache');
-  fs.writeFileSync(file + threadId, all);
-  fs.renameSync(file + threadId, file);
+  fs.writeFileSync(compiledFile + threadId, all);
+  fs.renameSync(compiledFile + threadId, compiledFile);
 };
 if (name === 'main') process.on('exit', keep);
 else {

@@ -1,5 +1,5 @@
 // Becomes dist/start/main.js and dist/start/worker.js. Runs the bundle beside it, NAME.bundle.js, and spares V8 the
-// compiling where `npm run build` left the result of that, NAME.cache, for just this Node and this source.
+// compiling where `npm run build` left the result of that, *.cache, for just this Node and this source.
 // Without it, or with one that does not fit, everything is the same but for the time.
 'use strict';
 
@@ -9,9 +9,16 @@ const vm = require('node:vm');
 
 const name = path.basename(__filename, '.js');
 
-// V8 compiles anew, in each thread, what has run for some time: on few cores that takes from the work itself more than
-// it gives, until a function has run for milliseconds. Before any compiled code is taken: it is good for equal flags only.
-if (name === 'main') require('node:v8').setFlagsFromString('--interrupt-budget=1000000');
+// A scan's threads are told which command they are for: src/workers/pool.ts.
+const isScan = process.argv[2] === 'scan';
+
+// V8 optimises in each thread anew what has run for some time: on few cores the work itself waits for that. Three times the
+// usual time costs nothing where much JavaScript runs; of a scan nearly all is the kernel's and WebAssembly's, however long it
+// takes. Compiled code is good for equal flags only, so this comes first, and scans have code of their own.
+if (name === 'main') {
+  require('node:v8').setFlagsFromString(`--interrupt-budget=${isScan ? 1_000_000 : 200_000}`);
+}
+const compiledFile = path.join(__dirname, `${name}${isScan ? '-scan' : ''}.cache`);
 
 const file = path.join(__dirname, `${name}.bundle.js`);
 // No bundle has other characters: one byte for each, here and in V8's memory.
@@ -40,14 +47,14 @@ function holds(fd, position, bytes) {
 }
 
 /**
- * NAME.cache: the identity, the source itself, and twice what V8 made of it. V8 does not notice a flipped bit, and any
+ * NAME.cache or NAME-scan.cache: the identity, the source itself, and twice what V8 made of it. V8 does not notice a flipped bit, and any
  * checksum would take longer than to compare.
  * @returns undefined when any of it does not fit
  */
 function compiled() {
   let fd;
   try {
-    fd = fs.openSync(path.join(__dirname, `${name}.cache`));
+    fd = fs.openSync(compiledFile);
     const mine = identity();
     const begin = mine.length + source.length;
     const length = (fs.fstatSync(fd).size - begin) / 2;

@@ -68,7 +68,7 @@ const exportRows = ({ runs }) => [
 
 const blueRows = ({ runs }) => [
   timed(runs, 'scan-1', 'read-database'),
-  timed(runs, 'export', 'copy-data'),
+  timed(runs, 'digest', 'copy-c'),
 ];
 
 const killRows = ({ kills, percent }) => [
@@ -126,7 +126,12 @@ const BENCHES = [
     growthRows,
   ],
   ['export.mjs', 'small-export', ['--mib', 512, '--rounds', 2], exportRows],
-  ['bluestore.mjs', 'bluestore-50000', ['--onodes', 50000, '--rounds', 1], blueRows],
+  [
+    'bluestore.mjs',
+    'bluestore-50000-512',
+    ['--onodes', 50000, '--mib', 512, '--rounds', 1],
+    blueRows,
+  ],
   ['kill.mjs', 'small-kill', ['--mib', 512, '--kills', 4], killRows],
   ['peers/run.mjs', 'small-peers', ['--mib', 256, '--rounds', 1], peerRows],
   [

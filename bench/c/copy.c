@@ -1,9 +1,10 @@
 // The baseline of an export: stitches object files into one image with pread and pwrite, leaving
 // out blocks of zeros.
 //
-//   copy DESTINATION [BUFFER_BYTES [sync]] < LIST        LIST: lines of OFFSET PATH
+//   copy DESTINATION [BUFFER_BYTES [sync]] < LIST        LIST: lines of OFFSET PATH, or OFFSET FROM LENGTH PATH
 //
-// With `sync` the image is on disk before it ends. // Prints bytes read and written.
+// OFFSET: where in the image. FROM and LENGTH: which bytes of a device. With `sync` the image is on disk before it ends.
+// Prints bytes read and written.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -59,19 +60,31 @@ int main(int argc, char **argv) {
   char *buffer = aligned_alloc(4096, size);
   int image = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
   if (image < 0) die(argv[1]);
-  uint64_t read_bytes = 0, written = 0, end = 0, offset;
-  char path[4096];
-  while (scanf("%llu %4095[^\n]", (unsigned long long *)&offset, path) == 2) {
-    int fd = open(path, O_RDONLY);
-    if (fd < 0) die(path);
+  uint64_t read_bytes = 0, written = 0, end = 0;
+  char line[4352], path[4096], open_path[4096] = "";
+  int fd = -1;
+  while (fgets(line, sizeof line, stdin) != NULL) {
+    unsigned long long offset, from = 0, length = UINT64_MAX;
+    if (sscanf(line, "%llu %llu %llu %4095[^\n]", &offset, &from, &length, path) != 4) {
+      from = 0, length = UINT64_MAX;
+      if (sscanf(line, "%llu %4095[^\n]", &offset, path) != 2) die(line);
+    }
+    // Every object of a device lies in the same file.
+    if (strcmp(path, open_path)) {
+      if (fd >= 0) close(fd);
+      fd = open(path, O_RDONLY);
+      if (fd < 0) die(path);
+      strcpy(open_path, path);
+    }
     ssize_t n;
-    for (uint64_t at = 0; (n = pread(fd, buffer, size, at)) != 0; at += n) {
+    for (uint64_t at = 0; at < length; at += n) {
+      n = pread(fd, buffer, length - at < size ? length - at : size, from + at);
       if (n < 0) die(path);
+      if (n == 0) break;
       read_bytes += n;
       written += write_data(image, buffer, n, offset + at);
       if (offset + at + n > end) end = offset + at + n;
     }
-    close(fd);
   }
   if (ftruncate(image, end) < 0) die("ftruncate");
   if (argc > 3 && fsync(image) < 0) die("fsync");

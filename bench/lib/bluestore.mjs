@@ -257,8 +257,8 @@ export const objectName = (image, no) =>
   `rbd_data.${(0x10000 + image).toString(16)}.${no.toString(16).padStart(16, '0')}`;
 
 /**
- * @param onodes objects of 4 MiB, 256 to an image, each with a record and a shard of its extent map
- * @param dataObjects how many of image 0 have data (the same 64 KiB again and again)
+ * @param onodes objects of 4 MiB, 256 to an image or as many as have data, each with a record and a shard of its extent map
+ * @param dataObjects how many of image 0 have data (the same 4 KiB again and again)
  */
 export function makeDevice(file, { onodes, dataObjects }) {
   const fd = fs.openSync(file, 'w');
@@ -285,7 +285,7 @@ export function makeDevice(file, { onodes, dataObjects }) {
     main.add(Buffer.from(`C\0${name}`), framed(1, 1, u32(PG_BITS)));
   const shard = extentMap(dataAt, 5, checksum).subarray(0, 452);
   // Image 0 has its objects evenly among the others.
-  const images = Math.ceil(onodes / 256);
+  const images = Math.ceil(onodes / Math.max(256, dataObjects));
   const start = u32(0);
   for (let i = 0; i < onodes; i++) {
     const image = i % images;
@@ -302,7 +302,7 @@ export function makeDevice(file, { onodes, dataObjects }) {
     family.add(key, onode(i + 1, [{ offset: 0, bytes: shard.length }], Buffer.alloc(0)));
     family.add(Buffer.concat([key, start, Buffer.from('x')]), shard);
   }
-  const size = dataAt + 256 * OBJECT;
+  const size = dataAt + dataObjects * OBJECT;
   writeRest(device, [main, ...objects], size);
   fs.ftruncateSync(fd, size);
   fs.closeSync(fd);

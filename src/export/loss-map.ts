@@ -18,9 +18,27 @@ export interface LossRange extends LossDetail {
   reason: string;
 }
 
+/** With more ranges than this, neighbours of one reason are joined over objects: a report must fit. */
+const DETAILED = 200_000;
+
+/** How many times as many as were left the last time may come before they are joined again. */
+const MORE = 1.25;
+
+const byPlace = (a: LossRange, b: LossRange): number => a.offset - b.offset || a.length - b.length;
+
 /** Gathers ranges and hands them out sorted, with neighbours of one object and reason joined. */
 export class LossMap {
-  readonly #ranges: LossRange[] = [];
+  #ranges: LossRange[] = [];
+  /** there are so many that objects are no longer told apart */
+  #dense = false;
+  readonly #detailed: number;
+  #limit: number;
+
+  /** @param detailed ranges up to which objects are told apart; for tests */
+  constructor(detailed = DETAILED) {
+    this.#detailed = detailed;
+    this.#limit = MORE * detailed;
+  }
 
   add(
     offset: number,
@@ -29,28 +47,38 @@ export class LossMap {
     reason: string,
     detail: LossDetail = {},
   ): void {
-    if (length > 0) this.#ranges.push({ offset, length, object, reason, ...detail });
+    if (length > 0) this.#push({ offset, length, object, reason, ...detail });
+  }
+
+  #push(range: LossRange): void {
+    this.#ranges.push(range);
+    // A whole image may be doubtful, object by object.
+    if (this.#ranges.length > this.#limit) this.#join();
   }
 
   /** Takes over all that another one holds. */
   addAll(other: LossMap): void {
-    for (const range of other.#ranges) this.#ranges.push(range);
+    for (const range of other.#ranges) this.#push(range);
   }
 
   get isEmpty(): boolean {
     return this.#ranges.length === 0;
   }
 
+  #join(): void {
+    const sorted = this.#ranges.sort(byPlace);
+    let joined = join(sorted, (a, b) => a.object === b.object && a.reason === b.reason);
+    this.#dense ||= joined.length > this.#detailed;
+    if (this.#dense) joined = join(joined, (a, b) => a.reason === b.reason);
+    this.#ranges = joined;
+    this.#limit = MORE * Math.max(this.#detailed, joined.length);
+  }
+
   ranges(): LossRange[] {
-    const sorted = this.#ranges.sort((a, b) => a.offset - b.offset || a.length - b.length);
-    const joined = join(sorted, (a, b) => a.object === b.object && a.reason === b.reason);
-    if (joined.length <= DETAILED) return joined;
-    return join(joined, (a, b) => a.reason === b.reason);
+    this.#join();
+    return this.#ranges;
   }
 }
-
-/** With more ranges than this, neighbours of one reason are joined over objects: a report must fit. */
-const DETAILED = 200_000;
 
 /** Ranges that touch or overlap made one, where they belong together; the first one's details stay. */
 function join(

@@ -88,6 +88,8 @@ export function startPool(
     minThreads: threads,
     maxThreads: most,
     idleTimeout: IDLE_TIMEOUT_MS,
+    // The command, for which the bundle's loader (.ci/start.cjs) looks.
+    argv: process.argv.slice(2, 3),
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     // Callers hold back by themselves: a queue that refused would only be a second bound.
     maxQueue: Number.POSITIVE_INFINITY,

@@ -51,4 +51,35 @@ describe('LossMap', () => {
     const map = mapOf([0, 65536, 'a', 'x'], [131072, 65536, 'a', 'x'], [65536, 65536, 'b', 'x']);
     expect(map.ranges().map(({ object }) => object)).toEqual(['a', 'b', 'a']);
   });
+
+  it('tells objects apart as long as there are few, in whatever order they come', () => {
+    const map = new LossMap(100);
+    // Each object comes twice: never more than a hundred once neighbours are joined.
+    for (let i = 0; i < 100; i++) map.add(10 * ((i * 37) % 100), 5, `o${(i * 37) % 100}`, 'x');
+    for (let i = 0; i < 100; i++) map.add(10 * i + 5, 5, `o${i}`, 'x');
+    for (let i = 0; i < 100; i++) map.add(10 * i, 10, `o${i}`, 'x');
+    expect(map.ranges()).toEqual(
+      Array.from({ length: 100 }, (_, i) => range(10 * i, 10, `o${i}`, 'x')),
+    );
+  });
+
+  it('of a whole image that is doubtful keeps no object for each, and names every byte', () => {
+    const map = new LossMap(100);
+    const count = 100_000;
+    // Out of order, as they are read; every tenth thousand is of another reason, some are missing.
+    const reason = (i: number) => (Math.floor(i / 1000) % 10 === 9 ? 'y' : 'x');
+    const missing = (i: number) => i % 20_011 === 20_010;
+    for (let n = 0; n < count; n++) {
+      const i = (n * 7919) % count;
+      if (!missing(i)) map.add(i, 1, `o${i}`, reason(i));
+    }
+    const ranges = map.ranges();
+    const named = new Map<number, string>();
+    for (const { offset, length, reason } of ranges) {
+      for (let at = offset; at < offset + length; at++) named.set(at, reason);
+    }
+    expect(named.size).toBe(count - 4);
+    for (const [at, why] of named) if (why !== reason(at)) expect.fail(`${at}: ${why}`);
+    expect(ranges.length).toBe(20 + 4);
+  });
 });

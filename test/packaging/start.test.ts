@@ -136,6 +136,15 @@ describe('compiled code', () => {
     expect(run('--version').stdout).toBe(`9${other.slice(1)}\n`);
   });
 
+  it('of a scan is its own, also in its threads', () => {
+    const scan = ['scan', '--osd', fixtureOsds('basic'), '--catalog', at('catalog'), '-q'];
+    rmSync(start('main.cache'));
+    rmSync(start('worker.cache'));
+    expect(taken('worker', scan)).toBe('false');
+    expect(taken('main', scan)).toBe('false');
+    expect(taken('main', ['--version'])).toBe('undefined');
+  });
+
   it('is not needed', () => {
     rmSync(start('main.cache'));
     rmSync(start('worker.cache'));
