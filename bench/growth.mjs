@@ -53,6 +53,25 @@ async function runOnce({ paths }, file) {
   };
 }
 
+/** One image exported: its objects are empty, so that what is measured is what each costs whatever is in it. */
+async function exportImage(file) {
+  const out = path.join(WORK, 'growth.raw');
+  const left = ['', '.map', '.report.json', '.partial'].map((name) => out + name);
+  const remove = () => {
+    for (const name of left) fs.rmSync(name, { force: true });
+  };
+  remove();
+  const options = ['--force', '--no-space-check', '-q'];
+  // No PG metadata vouches for them.
+  const cost = await measure(
+    [process.execPath, bin, 'export', '2/image0', out, '--catalog', file, ...options],
+    { mayFail: true },
+  );
+  remove();
+  if (cost.status !== 3) throw new Error(`export of image0: status ${cost.status}`);
+  return cost;
+}
+
 async function measureSize(copies, images) {
   const tree = await makeTree({ copies, osds: 3, size: 1, images });
   const file = path.join(WORK, 'growth.catalog');
@@ -61,15 +80,18 @@ async function measureSize(copies, images) {
     const run = await runOnce(tree, file);
     if (round > 0) runs.push(run);
   }
+  // Once: a million objects take a minute.
+  const exported = await exportImage(file);
   fs.rmSync(file);
-  return { copies, images, runs };
+  return { copies, images, runs, exported };
 }
 
 const median = (runs, of) => spread(runs.map(of)).median;
 const megabytes = (bytes) => String(Math.round(bytes / 1e6));
 
-function row({ copies, images, runs }) {
+function row({ copies, images, runs, exported }) {
   const cpu = ({ user, sys }) => user + sys;
+  const { rows } = runs[0].image;
   return [
     copies.toLocaleString('en-US'),
     String(images),
@@ -80,8 +102,11 @@ function row({ copies, images, runs }) {
     median(runs, ({ refresh }) => refresh.wall).toFixed(2),
     median(runs, ({ ls }) => ls.wall).toFixed(2),
     megabytes(median(runs, ({ ls }) => ls.rss)),
-    String(runs[0].image.rows),
+    String(rows),
     (median(runs, ({ image }) => image.seconds) * 1000).toFixed(1),
+    exported.wall.toFixed(2),
+    ((exported.wall / rows) * 1e6).toFixed(0),
+    megabytes(exported.rss),
   ];
 }
 
@@ -89,6 +114,7 @@ function table(sizes) {
   const head = [
     ...['copies', 'images', 'scan s', 'scan CPU µs/copy', 'scan peak MB', 'catalog B/copy'],
     ...['refresh s', '`ls -l` s', '`ls -l` peak MB', 'rows of one image', 'to load them ms'],
+    ...['to export it s', 'µs/object', 'export peak MB'],
   ];
   return [head, head.map(() => '---'), ...sizes.map(row)]
     .map((cells) => `| ${cells.join(' | ')} |`)
@@ -105,10 +131,12 @@ function charts(byCopies, byImages) {
     line('refresh', list, x, ({ refresh }) => refresh.wall),
     line('ls -l', list, x, ({ ls }) => ls.wall),
     line('load one image', list, x, ({ image }) => image.seconds),
+    { name: 'export it', points: list.map((s) => [s[x], s.exported.wall]) },
   ];
   const memory = (list, x) => [
     line('scan', list, x, ({ scan }) => scan.rss / 1e6),
     line('ls -l', list, x, ({ ls }) => ls.rss / 1e6),
+    { name: 'export', points: list.map((s) => [s[x], s.exported.rss / 1e6]) },
   ];
   return plot([
     { title: `${IMAGES} images`, x: 'object copies', y: 's', lines: seconds(byCopies, 'copies') },

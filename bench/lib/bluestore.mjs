@@ -261,6 +261,7 @@ export const objectName = (image, no) =>
  * @param dataObjects how many of image 0 have data (the same 4 KiB again and again)
  */
 export function makeDevice(file, { onodes, dataObjects }) {
+  if (onodes < dataObjects) throw new Error('more objects with data than objects');
   const fd = fs.openSync(file, 'w');
   let next = FILES_AT;
   let number = 10;
@@ -285,7 +286,8 @@ export function makeDevice(file, { onodes, dataObjects }) {
     main.add(Buffer.from(`C\0${name}`), framed(1, 1, u32(PG_BITS)));
   const shard = extentMap(dataAt, 5, checksum).subarray(0, 452);
   // Image 0 has its objects evenly among the others.
-  const images = Math.ceil(onodes / Math.max(256, dataObjects));
+  // Rounded down, so that image 0 has that many.
+  const images = Math.max(1, Math.floor(onodes / Math.max(256, dataObjects)));
   const start = u32(0);
   for (let i = 0; i < onodes; i++) {
     const image = i % images;

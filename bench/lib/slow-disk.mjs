@@ -108,8 +108,8 @@ function watch(disks, speeds) {
 /**
  * @param speeds of each disk, bytes in a second
  * @param cpu percent of one core that the commands get, as on a busy machine; 0: whatever is there
- * @returns disks, a function that empties their caches, one that makes a command feel their speed,
- * and one that watches them
+ * @returns disks, and functions: one that empties their caches, one that makes a command feel their speed, one that watches
+ * them, and those that have one hang and answer again
  */
 export function slowDisks(place, mib, speeds, cpu = 0) {
   const disks = speeds.map((_, i) => new SlowDisk(place, `disk${i}`, mib));
@@ -125,9 +125,9 @@ export function slowDisks(place, mib, speeds, cpu = 0) {
   };
   process.on('exit', close);
   process.on('SIGINT', () => process.exit(130));
-  const throttle = ({ device }, i) => {
+  const throttle = ({ device }, i, speed = speeds[i]) => {
     const numbers = fs.readFileSync(`/sys/block/${path.basename(device)}/dev`, 'latin1').trim();
-    fs.writeFileSync(`${GROUP}/blkio.throttle.read_bps_device`, `${numbers} ${speeds[i]}`);
+    fs.writeFileSync(`${GROUP}/blkio.throttle.read_bps_device`, `${numbers} ${speed}`);
   };
   const remount = (readOnly) => {
     for (const [i, disk] of disks.entries()) {
@@ -148,5 +148,8 @@ export function slowDisks(place, mib, speeds, cpu = 0) {
     remount,
     slowed,
     watch: () => watch(disks, speeds),
+    /** It answers no more: a byte in a second. What waits is answered once it is released. */
+    hang: (i) => throttle(disks[i], i, 1),
+    release: (i) => throttle(disks[i], i),
   };
 }

@@ -1,6 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { DamageLog } from '../errors/damage-log.ts';
-import { errorText, isSourceFault } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, type SalvageError } from '../errors/salvage-error.ts';
 import { realPath } from '../io/file-source.ts';
 import type { DeviceLanes, Progress, TaskRunner } from '../io/ports.ts';
 import type { FoundOsd } from '../store/detect.ts';
@@ -138,15 +138,22 @@ export class CatalogScan {
     return { gate, readers };
   }
 
-  /** @throws why a share could not be scanned, once those that had begun are through: what they find counts too */
+  /**
+   * @throws why a share could not be scanned, once the others are through: what they find counts too. Where the
+   * disk does not answer, none is begun any more.
+   */
   async #scanObjects(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
     const { readers, gate } = this.#device(location);
-    let fault: unknown;
+    let fault: SalvageError | undefined;
+    let left = 0;
     const scanShare = async (share: ScanShare) => {
-      if (fault !== undefined) return;
+      if (fault?.code === 'SOURCE_IO') {
+        left++;
+        return undefined;
+      }
+      const known = run.knownUnits(shareCovers(location, share));
       const { port1, port2 } = new MessageChannel();
       const store = new SegmentStore(port1, (message) => this.#take(message, key, run));
-      const known = run.knownUnits(shareCovers(location, share));
       const task: ScanTask = { location, share, known, port: port2, pending: store.pending };
       try {
         const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
@@ -161,12 +168,17 @@ export class CatalogScan {
       }
       return store;
     };
+    const shares = scanShares(location, readers);
     await Promise.all(
-      scanShares(location, readers).map(async (share) => {
+      shares.map(async (share) => {
         const store = await gate.use(() => scanShare(share));
         await store?.end();
       }),
     );
+    if (left > 0) {
+      const reason = `${left} of ${shares.length} parts of it were not looked at`;
+      damage.report({ path: location.path, reason });
+    }
     if (fault !== undefined) throw fault;
   }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { destinationError, isSourceFault } from '../errors/salvage-error.ts';
 import type { FinishedSegment } from './scan-messages.ts';
 
 /** A task's last segment is followed by its answer at once. */
@@ -18,6 +19,7 @@ export class SegmentStore {
   readonly #port: MessagePort;
   readonly #take: (segment: FinishedSegment) => void;
   readonly #waiting: FinishedSegment[] = [];
+  #closed = false;
   #fail: (error: unknown) => void = () => {};
   #failure: { error: unknown } | undefined;
 
@@ -31,6 +33,8 @@ export class SegmentStore {
     // Nobody may be waiting for it.
     this.failed.catch(() => {});
     port.on('message', (segment: FinishedSegment) => {
+      // A port hands out what it has begun to, also once it is closed.
+      if (this.#closed) return;
       this.#waiting.push(segment);
       setTimeout(() => this.#flush(), LATER_MS);
     });
@@ -45,14 +49,17 @@ export class SegmentStore {
         Atomics.notify(this.#counter, 0);
       }
     } catch (error) {
-      this.#failure = { error };
-      this.#fail(error);
+      // Also what is read back of a catalog is no source's fault.
+      const failure = isSourceFault(error) ? destinationError(error.text, error.data) : error;
+      this.#failure = { error: failure };
+      this.#fail(failure);
     }
   }
 
-  /** Stores the rest, once the task has answered or been given up; nothing is taken after that. @throws what `take` threw */
+  /** Stores the rest, once the task has answered or been given up; nothing is taken after that. @throws DESTINATION */
   async end(): Promise<void> {
-    // What the answer has set going, another task, comes first.
+    // What the answer has set going, another task, comes first. Besides, a port must not be asked while it closes, as it does
+    // when its other end is closed: Node crashes.
     await nextTurn();
     // All that was posted before the answer is there by now.
     for (let left = this.#receive(); left !== undefined; left = this.#receive()) {
@@ -69,6 +76,7 @@ export class SegmentStore {
 
   /** Lets what is not stored go. */
   close(): void {
+    this.#closed = true;
     this.#port.close();
     this.#waiting.length = 0;
   }

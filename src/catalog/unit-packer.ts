@@ -1,20 +1,19 @@
-import type { UnitStamp } from '../store/object-store.ts';
+import { UNREADABLE, type UnitStamp } from '../store/object-store.ts';
 
 const FIRST_BYTES = 64 * 1024;
 /** MessagePack (spec.md of msgpack/msgpack): the longest form of each, so that nothing has to be tried */
 const ARRAY_32 = 0xdd;
 const ARRAY_OF_7 = 0x97;
 const BIN_32 = 0xc6;
-const STR_16 = 0xda;
+const STR_32 = 0xdb;
 const UINT_32 = 0xce;
 const UINT_64 = 0xcf;
 const INT_64 = 0xd3;
-/** an array's or a byte string's head */
+/** of an array, a byte string, a string or a number */
 const HEAD = 5;
 /** of a unit, but for the bytes of its path and the names of its subdirectories */
 const FIXED = 1 + HEAD + 3 * 9 + 2 * 5 + HEAD;
-/** a name's head, and the most bytes that a char takes */
-const NAME_HEAD = 3;
+/** the most bytes that a char takes */
 const CHAR = 3;
 
 /**
@@ -27,6 +26,8 @@ export class UnitPacker {
   #end = HEAD;
   #path = 0;
   #count = 0;
+  /** a unit has begun and not ended */
+  #open = false;
 
   get count(): number {
     return this.#count;
@@ -40,6 +41,7 @@ export class UnitPacker {
   clear(): void {
     this.#end = HEAD;
     this.#count = 0;
+    this.#open = false;
   }
 
   #reserve(bytes: number): void {
@@ -64,6 +66,7 @@ export class UnitPacker {
 
   /** @param path is copied */
   begin(path: Uint8Array): void {
+    this.end(UNREADABLE, 0, 0, []);
     this.#reserve(FIXED + path.length);
     this.#view.setUint8(this.#end++, ARRAY_OF_7);
     this.#head(BIN_32, path.length);
@@ -71,6 +74,7 @@ export class UnitPacker {
     this.#bytes.set(path, this.#end);
     this.#end += path.length;
     this.#count++;
+    this.#open = true;
   }
 
   /** The path of the unit that has begun and not ended, copied. */
@@ -78,14 +82,18 @@ export class UnitPacker {
     return Buffer.from(this.#bytes.subarray(this.#path, this.#end));
   }
 
+  /** Does nothing where none has begun. */
   end(
     { ino, mtimeNs, ctimeNs }: UnitStamp,
     objects: number,
     others: number,
     subdirectories: readonly string[],
   ): void {
+    // Whatever fails in between: what is packed can be read.
+    if (!this.#open) return;
+    this.#open = false;
     let bytes = FIXED;
-    for (const name of subdirectories) bytes += NAME_HEAD + CHAR * name.length;
+    for (const name of subdirectories) bytes += HEAD + CHAR * name.length;
     this.#reserve(bytes);
     this.#bigint(ino);
     this.#bigint(mtimeNs);
@@ -94,15 +102,15 @@ export class UnitPacker {
     this.#head(UINT_32, others);
     this.#head(ARRAY_32, subdirectories.length);
     for (const name of subdirectories) {
-      const length = this.#bytes.write(name, this.#end + NAME_HEAD, 'utf8');
-      this.#view.setUint8(this.#end, STR_16);
-      this.#view.setUint16(this.#end + 1, length);
-      this.#end += NAME_HEAD + length;
+      const length = this.#bytes.write(name, this.#end + HEAD, 'utf8');
+      this.#head(STR_32, length);
+      this.#end += length;
     }
   }
 
   /** All of them; a view, until the next call. */
   packed(): Uint8Array {
+    this.end(UNREADABLE, 0, 0, []);
     this.#view.setUint8(0, ARRAY_32);
     this.#view.setUint32(1, this.#count);
     return this.#bytes.subarray(0, this.#end);

@@ -76,7 +76,7 @@ export class LossMap {
 
   ranges(): LossRange[] {
     this.#join();
-    return this.#ranges;
+    return [...this.#ranges];
   }
 }
 

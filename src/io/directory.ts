@@ -42,6 +42,8 @@ function openNative(calls: Native, directory: Uint8Array): number {
   if (directory.length >= PATH_BYTES) {
     throw asSourceError({ code: 'ENAMETOOLONG' }, 'cannot open', directory);
   }
+  // Node would refuse it likewise; the kernel would take what stands before it.
+  if (directory.includes(0)) throw asSourceError({ code: 'EINVAL' }, 'cannot open', directory);
   pathBytes.set(directory);
   pathBytes[directory.length] = 0;
   let fd = inSource(0, () => calls.open(pathBytes, DIRECTORY_FLAGS | O_NOATIME));

@@ -7,6 +7,7 @@ import {
   ENODATA,
   ENXIO,
   EOPNOTSUPP,
+  ERANGE,
   native,
   POSIX_FADV_DONTNEED,
   POSIX_FADV_WILLNEED,
@@ -144,22 +145,27 @@ export class FileSource implements ByteSource {
     // Where the kernel cannot tell (it is older), what others have put there must stay.
     if (this.#cached !== undefined && this.#cached >= 0 && !this.#isCached)
       native?.fadvise(this.fd, 0, 0, POSIX_FADV_DONTNEED);
-    closeSync(this.fd);
+    try {
+      closeSync(this.fd);
+    } catch {
+      // Network file systems may tell of what is past; nothing was written.
+    }
   }
 }
 
 /**
  * A short xattr of a file or directory, undefined when there is none of that name, or where the file system or this
  * build has none at all. Nothing is opened: there may be one for each PG.
- * @param limit bytes; a longer one is an error
+ * @param limit bytes; a longer one counts as none
  * @throws SOURCE_IO
  */
 export function shortXattr(file: string, name: string, limit: number): Uint8Array | undefined {
   if (native === undefined) return undefined;
+  if (file.includes('\0')) throw asSourceError({ code: 'EINVAL' }, 'cannot read xattrs of', file);
   const value = Buffer.alloc(limit);
   const n = inSource(0, () => native!.getxattr(file, name, value));
   if (n >= 0) return value.subarray(0, n);
-  if (n === -ENODATA || n === -EOPNOTSUPP) return undefined;
+  if (n === -ENODATA || n === -EOPNOTSUPP || n === -ERANGE) return undefined;
   throw nativeSourceError(n, `cannot read xattr ${name} of`, file);
 }
 

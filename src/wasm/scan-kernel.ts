@@ -43,6 +43,7 @@ const COLUMNS = 4;
 /** of a group's head, see assembly/rows.ts */
 const HEAD_WORDS = 16;
 const COLUMN_WORDS = 2;
+const NOTHING = new Uint32Array(0);
 /** 2^16 tails, 2^16 bytes of a prefix */
 const MAX_TAILS = 0x7fff;
 
@@ -106,6 +107,8 @@ export class ScanKernel {
     setUnit(unit);
     const left = plain ? takeNames(bytes) : takeRecords(bytes);
     enough(left + 1);
+    // As in most directories.
+    if (left === 0) return NOTHING;
     return new Uint32Array(memory.buffer, this.#others, left);
   }
 

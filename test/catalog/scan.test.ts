@@ -134,6 +134,9 @@ describe('a scan', () => {
     };
     const [summary] = await scanInto(storage, [osd(0)], { runner });
     expect(summary!.error).toContain('no answer from the disk');
+    expect(summary!.damage.map(({ reason }) => reason)).toContain(
+      `${8 - begun} of 8 parts of it were not looked at`,
+    );
     // Two at a time of eight: those that were under way, and whatever the first ones' ends let in.
     expect(begun).toBeGreaterThanOrEqual(2);
     expect(begun).toBeLessThanOrEqual(4);
@@ -156,6 +159,22 @@ describe('a scan', () => {
       },
     };
     await expect(scanInto(full, [osd(0)])).rejects.toMatchObject({ code: 'DESTINATION' });
+  });
+});
+
+describe('a scan whose catalog fails', () => {
+  it('does not put it down to an OSD, nor wait for ever', async () => {
+    const storage = memoryStorage();
+    const unreadable = {
+      ...storage,
+      read: (at: number, length: number) => {
+        if (length === 8) throw sourceIoError('input/output error', { errno: 'EIO' });
+        return storage.read(at, length);
+      },
+    };
+    await expect(scanInto(unreadable, [osd(0)])).rejects.toMatchObject({ code: 'DESTINATION' });
+    const types = new Catalog(storage).log.entries.map(({ type }) => type);
+    expect(types).not.toContain(RECORD.osdEnd);
   });
 });
 

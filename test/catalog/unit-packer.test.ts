@@ -54,3 +54,20 @@ it('tells the path of the unit that is open, in memory of its own', () => {
   packer.begin(Buffer.from('something else'));
   expect(Buffer.from(path).toString()).toBe('2.c_head/DIR_0');
 });
+
+it('can be read whatever was begun or ended twice', () => {
+  const packer = new UnitPacker();
+  packer.end(STAMP, 1, 2, ['DIR_0']);
+  packer.begin(Buffer.from('first'));
+  packer.begin(Buffer.from('second'));
+  packer.end(STAMP, 1, 2, []);
+  packer.end(STAMP, 3, 4, ['DIR_0']);
+  packer.begin(Buffer.from('third'));
+  const units = decode(new Uint8Array(packer.packed()), { useBigInt64: true }) as unknown[][];
+  expect(units.map(([path]) => Buffer.from(path as Uint8Array).toString())).toEqual([
+    'first',
+    'second',
+    'third',
+  ]);
+  expect(units.map(([, , mtimeNs]) => mtimeNs)).toEqual([-1n, STAMP.mtimeNs, -1n]);
+});

@@ -150,6 +150,11 @@ describe.skipIf(process.platform !== 'linux')('through native calls', () => {
     expect([names, asked.mock.calls.length]).toEqual([8, 2]);
   });
 
+  it('takes no part of a path for all of it', async () => {
+    const { listDirectory } = await lister(false);
+    expect(() => listDirectory(Buffer.from(`${odd}\0x`), () => {})).toThrow('EINVAL');
+  });
+
   it('says that a path is too long', async () => {
     const { listDirectory } = await lister(false);
     const long = Buffer.from(`${odd}/${'directory/../'.repeat(400)}`);

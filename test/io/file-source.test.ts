@@ -16,6 +16,7 @@ import {
   FileSource,
   listNames,
   readSmallFile,
+  shortXattr,
   sourceDirectory,
   tryReadSmallFile,
 } from '../../src/io/file-source.ts';
@@ -112,6 +113,19 @@ describe('xattrs', () => {
     expect(source.xattr('user.none')).toBeUndefined();
     expect(source.xattrNames()).toEqual(expect.arrayContaining(['user.n0', 'user.n3000']));
     source.close();
+  });
+
+  it.skipIf(native === undefined)('are read by path where they are short', () => {
+    const attributes = file('short', '');
+    setXattr(attributes, 'user.short', Buffer.from('1234'));
+    setXattr(attributes, 'user.long', Buffer.alloc(17));
+    const get = (name: string) => shortXattr(attributes, name, 16);
+    expect([get('user.short'), get('user.long'), get('user.none')]).toEqual([
+      Buffer.from('1234'),
+      ...[undefined, undefined],
+    ]);
+    expect(() => shortXattr(at('gone'), 'user.short', 16)).toThrow('ENOENT');
+    expect(() => shortXattr(`${attributes}\0x`, 'user.short', 16)).toThrow('EINVAL');
   });
 
   it('are none where the file system keeps none', () => {

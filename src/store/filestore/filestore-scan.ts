@@ -35,8 +35,8 @@ export const META_COLLECTION = 'meta';
 /** An index directory holds one hex digit of the hash: no tree is deeper than a hash is long. */
 const MAX_DEPTH = 8;
 const SLASH = 0x2f;
-/** NAME_MAX of every file system that Ceph ran on, and a slash */
-const COMPONENT_BYTES = 256;
+/** NAME_MAX is 255 on every file system that Ceph ran on, and 255 characters on some that copies may lie on. */
+const COMPONENT_BYTES = 1024;
 
 /** Collections in a FileStore's data path, `meta` first. @throws SOURCE_IO */
 export function listCollections(dataPath: string): string[] {
@@ -83,6 +83,10 @@ export interface KnownUnit {
  */
 const isIndexName = (name: Uint8Array): boolean =>
   name[0] === 0x44 && name[1] === 0x49 && name[2] === 0x52 && name[3] === 0x5f;
+
+/** Is it the name of something right below a directory, and of a length that there is room for? */
+const isComponent = (name: string): boolean =>
+  name.length < COMPONENT_BYTES && !name.includes('/') && !name.includes('\0');
 
 /** Opening follows links; devices and pipes are nothing that Ceph makes. */
 const isFileType = (type: number): boolean =>
@@ -135,19 +139,20 @@ export class CollectionScanner {
     this.#directory = absolute;
     this.#subdirectories = [];
     sink.beginUnit(unit);
+    let stamp: UnitStamp = UNREADABLE;
     try {
-      const stamp = this.#list(absolute);
-      sink.endUnit(stamp, this.#subdirectories);
+      stamp = this.#list(absolute);
     } catch (error) {
       if (!isSourceFault(error)) throw error;
       // What an earlier scan found below may still be readable.
       this.#subdirectories = [
         ...new Set([...this.#subdirectories, ...(known?.subdirectories ?? [])]),
       ];
-      sink.endUnit(UNREADABLE, this.#subdirectories);
       report({ path: absolute.toString(), reason: error.text });
     }
-    this.#walkBelow(this.#subdirectories, end, depth);
+    const below = this.#subdirectories;
+    sink.endUnit(stamp, below);
+    this.#walkBelow(below, end, depth);
   }
 
   /** @param names with one char per byte */
@@ -158,6 +163,15 @@ export class CollectionScanner {
       return;
     }
     for (const name of names) {
+      // An earlier scan's names may be anybody's.
+      if (!isComponent(name)) {
+        const path = this.#path.toString('utf8', 0, end);
+        this.#options.report({
+          path,
+          reason: 'an index directory whose name cannot be: passed over',
+        });
+        continue;
+      }
       this.#path[end] = SLASH;
       this.#walk(end + 1 + this.#path.write(name, end + 1, 'latin1'), depth + 1);
     }

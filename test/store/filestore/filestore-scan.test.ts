@@ -197,6 +197,19 @@ describe('going over a collection again', () => {
     expect(sink.objects).toEqual([data(1, '00000000'), data(2, '00000001')]);
   });
 
+  it('takes no name from an earlier scan that a directory cannot have', () => {
+    const known = first();
+    mkdirSync(path.join(current, 'elsewhere/DIR_0'), { recursive: true });
+    const names = ['DIR_0', `DIR_${'0'.repeat(3000)}`, '../elsewhere', 'DIR_1\0zz', 'DIR_1'];
+    const changed = { ...known[0]!, subdirectories: names };
+    const { sink, damage } = scanned(current, '2.c_head', [changed, known[1]!, known[2]!]);
+    expect(sink.units).toEqual([]);
+    expect(sink.kept.sort()).toEqual(['2.c_head', '2.c_head/DIR_0', '2.c_head/DIR_1']);
+    expect(damage.map(({ reason }) => reason)).toEqual(
+      Array(3).fill('an index directory whose name cannot be: passed over'),
+    );
+  });
+
   it('tries again what could not be read', () => {
     const known = first();
     const unread = { ...known[1]!, stamp: { ino: 0n, mtimeNs: -1n, ctimeNs: -1n } };
