@@ -15,8 +15,8 @@ const isScan = process.argv[2] === 'scan';
 // V8 optimises in each thread anew what has run for some time: on few cores the work itself waits for that. Three times the
 // usual time costs nothing where much JavaScript runs; of a scan nearly all is the kernel's and WebAssembly's, however long it
 // takes. Compiled code is good for equal flags only, so this comes first, and scans have code of their own.
-// Node 20's V8; later ones know no such option, and would say so.
-if (name === 'main' && process.versions.v8.startsWith('11.')) {
+// Node 20's V8; that of Node 22 and later knows no such option, and would say so.
+if (name === 'main' && process.versions.v8.startsWith('11.3.')) {
   require('node:v8').setFlagsFromString(`--interrupt-budget=${isScan ? 1_000_000 : 200_000}`);
 }
 const compiledFile = path.join(__dirname, `${name}${isScan ? '-scan' : ''}.cache`);

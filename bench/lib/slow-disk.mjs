@@ -120,6 +120,10 @@ export function slowDisks(place, mib, speeds, cpu = 0) {
     fs.writeFileSync(`${CPU_GROUP}/cpu.cfs_quota_us`, String((CPU_PERIOD_US * cpu) / 100));
   }
   const close = () => {
+    // What still waits for a disk holds it.
+    if (fs.existsSync(GROUP)) {
+      for (const [i, disk] of disks.entries()) if (disk.device !== undefined) throttle(disk, i, 0);
+    }
     for (const disk of disks) disk.detach();
     for (const group of groups) if (fs.existsSync(group)) fs.rmdirSync(group);
   };

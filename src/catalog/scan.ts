@@ -1,6 +1,11 @@
 import { MessageChannel } from 'node:worker_threads';
 import { DamageLog } from '../errors/damage-log.ts';
-import { errorText, isSourceFault, type SalvageError } from '../errors/salvage-error.ts';
+import {
+  destinationError,
+  errorText,
+  isSourceFault,
+  type SalvageError,
+} from '../errors/salvage-error.ts';
 import { realPath } from '../io/file-source.ts';
 import type { DeviceLanes, Progress, TaskRunner } from '../io/ports.ts';
 import type { FoundOsd } from '../store/detect.ts';
@@ -144,10 +149,11 @@ export class CatalogScan {
    */
   async #scanObjects(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
     const { readers, gate } = this.#device(location);
-    let fault: SalvageError | undefined;
+    const faults: SalvageError[] = [];
+    const isSilent = () => faults.some(({ data }) => data.errno === 'ETIMEDOUT');
     let left = 0;
     const scanShare = async (share: ScanShare) => {
-      if (fault?.code === 'SOURCE_IO') {
+      if (isSilent()) {
         left++;
         return undefined;
       }
@@ -164,7 +170,7 @@ export class CatalogScan {
           store.close();
           throw error;
         }
-        fault ??= error;
+        faults.push(error);
       }
       return store;
     };
@@ -175,11 +181,12 @@ export class CatalogScan {
         await store?.end();
       }),
     );
-    if (left > 0) {
-      const reason = `${left} of ${shares.length} parts of it were not looked at`;
-      damage.report({ path: location.path, reason });
-    }
-    if (fault !== undefined) throw fault;
+    const [fault, ...others] = faults;
+    if (fault === undefined) return;
+    const partly = `${faults.length} of ${shares.length} parts of it were looked at in part only`;
+    damage.report({ path: location.path, reason: `${partly}, ${left} not at all` });
+    for (const { text } of others) damage.report({ path: location.path, reason: text });
+    throw fault;
   }
 
   #take({ segment, objects, directories }: FinishedSegment, key: string, run: OsdScan): void {
@@ -196,7 +203,7 @@ export class CatalogScan {
   }
 
   async #readMetadata(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
-    const refs = run.namedRefs();
+    const refs = ofCatalog(() => run.namedRefs());
     const task: MetadataTask = { location, refs, knownEpochs: this.#newestMap };
     const result = await this.#device(location).gate.use(() =>
       this.#context.runner.run<MetadataResult>('metadata', task),
@@ -213,6 +220,15 @@ export class CatalogScan {
 }
 
 const binary = (path: Uint8Array): string => Buffer.from(path).toString('latin1');
+
+/** What `read` gives of the catalog that is being written. @throws DESTINATION, for it is no source's fault */
+function ofCatalog<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw isSourceFault(error) ? destinationError(error.text, error.data) : error;
+  }
+}
 
 /** Why `work` failed, where that is a source's fault; undefined when it did not. */
 async function tolerantly(work: () => Promise<void>): Promise<string | undefined> {

@@ -166,12 +166,12 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
       log.close();
     }
     process.off('SIGUSR1', onStatus);
-    // Some reads cannot even be killed: a shell waits for them then.
-    if (hasStuckThreads()) streams.stderr.write(LINGERING);
     for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
     for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
     // Node would wait for them, and a disk that hangs may never let go.
     if (hasStuckThreads()) {
+      // Some reads cannot even be killed: a shell waits for them then. Nobody may be there to be told.
+      streams.stderr.on('error', () => {}).write(LINGERING);
       const { exitAtOnce } = await import('../io/native.ts');
       exitAtOnce(closed ? EXIT.failed : status);
     }
@@ -180,7 +180,7 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
 }
 
 const LINGERING =
-  'rbd-salvage: done, but a disk has not answered: if this process does not end, the kernel waits for it\n';
+  'rbd-salvage: finished, but a disk has not answered: if this process does not end, the kernel waits for it\n';
 
 /** Waits until what was written has gone out or failed, so that no error comes after the handlers. */
 const settled = (stream: NodeJS.WritableStream): Promise<void> =>

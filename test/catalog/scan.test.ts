@@ -12,7 +12,11 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { RECORD } from '../../src/catalog/record-log.ts';
-import { destinationError, sourceIoError } from '../../src/errors/salvage-error.ts';
+import {
+  destinationError,
+  sourceIoError,
+  unsupportedError,
+} from '../../src/errors/salvage-error.ts';
 import { memoryStorage } from '../../src/io/catalog-storage.ts';
 import type { TaskRunner } from '../../src/io/ports.ts';
 import { detectOsds } from '../../src/store/detect.ts';
@@ -135,7 +139,7 @@ describe('a scan', () => {
     const [summary] = await scanInto(storage, [osd(0)], { runner });
     expect(summary!.error).toContain('no answer from the disk');
     expect(summary!.damage.map(({ reason }) => reason)).toContain(
-      `${8 - begun} of 8 parts of it were not looked at`,
+      `1 of 8 parts of it were looked at in part only, ${8 - begun} not at all`,
     );
     // Two at a time of eight: those that were under way, and whatever the first ones' ends let in.
     expect(begun).toBeGreaterThanOrEqual(2);
@@ -147,6 +151,27 @@ describe('a scan', () => {
     expect(kept!.length).toBeGreaterThan(0);
     expect(kept!.length).toBeLessThan(all!.length);
     expect(all).toEqual(expect.arrayContaining(kept!));
+  });
+
+  it('goes on with the other parts where one cannot be scanned for a reason of its own', async () => {
+    const storage = memoryStorage();
+    let begun = 0;
+    const runner: TaskRunner = {
+      ...pool,
+      async run<T>(name: string, task: unknown, transfer?: readonly object[]): Promise<T> {
+        const nth = name === 'scan' ? begun++ : -1;
+        if (nth === 1 || nth === 4) throw unsupportedError(`part ${nth} is too large`);
+        return pool.run<T>(name, task, transfer);
+      },
+    };
+    const [summary] = await scanInto(storage, [osd(0)], { runner });
+    expect(begun).toBe(8);
+    expect(summary!.error).toBe('part 1 is too large');
+    expect(summary!.damage.map(({ reason }) => reason)).toEqual([
+      '2 of 8 parts of it were looked at in part only, 0 not at all',
+      'part 4 is too large',
+      'part 1 is too large',
+    ]);
   });
 
   it('ends when the catalog cannot be written to', async () => {

@@ -37,6 +37,7 @@ const MAX_DEPTH = 8;
 const SLASH = 0x2f;
 /** NAME_MAX is 255 on every file system that Ceph ran on, and 255 characters on some that copies may lie on. */
 const COMPONENT_BYTES = 1024;
+const SHOWN_CHARS = 80;
 
 /** Collections in a FileStore's data path, `meta` first. @throws SOURCE_IO */
 export function listCollections(dataPath: string): string[] {
@@ -84,9 +85,8 @@ export interface KnownUnit {
 const isIndexName = (name: Uint8Array): boolean =>
   name[0] === 0x44 && name[1] === 0x49 && name[2] === 0x52 && name[3] === 0x5f;
 
-/** Is it the name of something right below a directory, and of a length that there is room for? */
-const isComponent = (name: string): boolean =>
-  name.length < COMPONENT_BYTES && !name.includes('/') && !name.includes('\0');
+/** An index directory's name, one char per byte, as a listing gives it; an earlier scan's may be anybody's. */
+const INDEX_NAME = /^DIR_[^\0/\u0100-\uffff]*$/;
 
 /** Opening follows links; devices and pipes are nothing that Ceph makes. */
 const isFileType = (type: number): boolean =>
@@ -162,14 +162,12 @@ export class CollectionScanner {
       this.#options.report({ path, reason: 'index directories nested deeper than a hash' });
       return;
     }
-    for (const name of names) {
-      // An earlier scan's names may be anybody's.
-      if (!isComponent(name)) {
+    for (const name of new Set(names)) {
+      if (name.length >= COMPONENT_BYTES || !INDEX_NAME.test(name)) {
         const path = this.#path.toString('utf8', 0, end);
-        this.#options.report({
-          path,
-          reason: 'an index directory whose name cannot be: passed over',
-        });
+        const shown = JSON.stringify(name.slice(0, SHOWN_CHARS));
+        const reason = `an index directory cannot be called ${shown}: passed over`;
+        this.#options.report({ path, reason });
         continue;
       }
       this.#path[end] = SLASH;
