@@ -180,7 +180,8 @@ const table = [head, head.map(() => '---'), ...rows]
 const title =
   `${disks} disks of ${rate} MiB/s, an image of ${mib} MiB; one answers no more after ${given.after} s, ` +
   `--read-timeout ${given.timeout}`;
-saveResults(given.name, { ...given, results }, `${title}\n\n${table}`);
+const { program: _, ...shape } = given;
+saveResults(given.name, { ...shape, results }, `${title}\n\n${table}`);
 for (const { copies, undisturbed, hung, again } of results) {
   const isRight = hung.unnamed === 0 && hung.sameSize && again.differing === 0;
   // With one copy the disk must have been missed, or it hung too late; with two nothing may be.
