@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { destinationError, isSourceFault } from '../errors/salvage-error.ts';
+import { ofDestination } from '../errors/salvage-error.ts';
 import type { FinishedSegment } from './scan-messages.ts';
 
 /** A task's last segment is followed by its answer at once. */
@@ -49,10 +49,8 @@ export class SegmentStore {
         Atomics.notify(this.#counter, 0);
       }
     } catch (error) {
-      // Also what is read back of a catalog is no source's fault.
-      const failure = isSourceFault(error) ? destinationError(error.text, error.data) : error;
-      this.#failure = { error: failure };
-      this.#fail(failure);
+      this.#failure = { error: ofDestination(error) };
+      this.#fail(this.#failure.error);
     }
   }
 

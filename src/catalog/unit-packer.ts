@@ -1,4 +1,4 @@
-import { UNREADABLE, type UnitStamp } from '../store/object-store.ts';
+import type { UnitStamp } from '../store/object-store.ts';
 
 const FIRST_BYTES = 64 * 1024;
 /** MessagePack (spec.md of msgpack/msgpack): the longest form of each, so that nothing has to be tried */
@@ -66,7 +66,7 @@ export class UnitPacker {
 
   /** @param path is copied */
   begin(path: Uint8Array): void {
-    this.end(UNREADABLE, 0, 0, []);
+    this.#mustBeClosed();
     this.#reserve(FIXED + path.length);
     this.#view.setUint8(this.#end++, ARRAY_OF_7);
     this.#head(BIN_32, path.length);
@@ -77,19 +77,23 @@ export class UnitPacker {
     this.#open = true;
   }
 
+  /** An entry cut short would spoil all behind it, under a checksum that holds. */
+  #mustBeClosed(): void {
+    if (this.#open) throw new Error('a unit has begun and not ended');
+  }
+
   /** The path of the unit that has begun and not ended, copied. */
   path(): Uint8Array {
     return Buffer.from(this.#bytes.subarray(this.#path, this.#end));
   }
 
-  /** Does nothing where none has begun. */
+  /** Does nothing where none has begun, as after an end that could not be stored. */
   end(
     { ino, mtimeNs, ctimeNs }: UnitStamp,
     objects: number,
     others: number,
     subdirectories: readonly string[],
   ): void {
-    // Whatever fails in between: what is packed can be read.
     if (!this.#open) return;
     this.#open = false;
     let bytes = FIXED;
@@ -110,7 +114,7 @@ export class UnitPacker {
 
   /** All of them; a view, until the next call. */
   packed(): Uint8Array {
-    this.end(UNREADABLE, 0, 0, []);
+    this.#mustBeClosed();
     this.#view.setUint8(0, ARRAY_32);
     this.#view.setUint32(1, this.#count);
     return this.#bytes.subarray(0, this.#end);

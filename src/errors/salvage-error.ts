@@ -81,6 +81,10 @@ export function isSourceFault(error: unknown): error is SalvageError {
   );
 }
 
+/** What is read back of the output while it is written is no source's fault: that error, as one of the destination. */
+export const ofDestination = (error: unknown): unknown =>
+  isSourceFault(error) ? destinationError(error.text, error.data) : error;
+
 /** One line for the operator, whatever was thrown. */
 export function errorText(error: unknown): string {
   if (error instanceof SalvageError) return error.text;

@@ -71,10 +71,14 @@ function typeOf(entry: Pick<Dirent, 'isFile' | 'isDirectory' | 'isSymbolicLink'>
   return DT_FIFO;
 }
 
-/** Without native calls nothing is gained by holding a directory open: Node lists by path. @throws SOURCE_IO */
+/**
+ * Without native calls nothing is gained by holding a directory open: Node lists by path, all of it in one call. That shows no
+ * pulse: a large directory on a slow disk is no disk that hangs.
+ * @throws SOURCE_IO
+ */
 function namesOf<T>(directory: Uint8Array, read: (target: Buffer | string) => T): T {
   try {
-    return inSource(0, () => read(asPath(directory)));
+    return read(asPath(directory));
   } catch (error) {
     throw asSourceError(error, 'cannot list', directory);
   }

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import type * as Fs from 'node:fs';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { crc32cInJavaScript } from '../../src/bytes/crc32c-table.ts';
 import { type CopyJob, copyObjects } from '../../src/export/copy-objects.ts';
@@ -146,4 +148,16 @@ describe.skipIf(native === undefined)('an object of 4 MiB', () => {
     expect([cost.reads, cost.read]).toEqual([4, SIZE]);
     expect(cost.calls).toBeLessThanOrEqual(4 + 4 + 8);
   });
+});
+
+it('losses of a whole image keep no object for each of its objects', () => {
+  const script = fileURLToPath(new URL('heap-of-losses.mjs', import.meta.url));
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', script], {
+    encoding: 'utf8',
+  });
+  expect(stderr).toBe('');
+  const { kept, ranges } = JSON.parse(stdout) as { kept: [number, number]; ranges: number };
+  expect(ranges).toBe(1);
+  // A quarter of a million at the most; all of them, 1.8 million, would be hundreds of megabytes.
+  for (const bytes of kept) expect(bytes).toBeLessThan(100e6);
 });

@@ -10,6 +10,7 @@ import {
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type * as Lister from '../../src/io/dir-lister.ts';
+import { native } from '../../src/io/native.ts';
 import { workDirectory } from '../helpers/fixtures.ts';
 
 const work = workDirectory();
@@ -33,6 +34,9 @@ afterEach(() => {
   vi.restoreAllMocks();
   vi.resetModules();
 });
+
+/** The instance that a lister loaded after it uses. */
+const freshNative = () => import('../../src/io/native.ts');
 
 async function lister(withoutNative: boolean): Promise<typeof Lister> {
   if (withoutNative) vi.stubEnv('RBD_SALVAGE_NO_NATIVE', '1');
@@ -106,7 +110,7 @@ describe.each([
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('through native calls', () => {
+describe.skipIf(native === undefined)('through native calls', () => {
   /** What is open of directories; the rest of the process opens and closes too. */
   const open = () =>
     readdirSync('/proc/self/fd').filter((fd) => {
@@ -130,7 +134,7 @@ describe.skipIf(process.platform !== 'linux')('through native calls', () => {
   });
 
   it('takes the stamp another way where statx is forbidden', async () => {
-    const { native } = await import('../../src/io/native.ts');
+    const { native } = await freshNative();
     const { listDirectory } = await lister(false);
     const expected = listDirectory(Buffer.from(odd), () => {});
     const forbidden = vi.spyOn(native!, 'statx').mockReturnValue(-38);
@@ -139,7 +143,7 @@ describe.skipIf(process.platform !== 'linux')('through native calls', () => {
   });
 
   it('asks without O_NOATIME where that is not allowed', async () => {
-    const { native } = await import('../../src/io/native.ts');
+    const { native } = await freshNative();
     const { listDirectory } = await lister(false);
     const open = native!.open.bind(native);
     const asked = vi.spyOn(native!, 'open').mockImplementation((path, flags) => {

@@ -36,30 +36,28 @@ export interface OmapHeader extends OmapNode {
   position?: { seq: bigint; transaction: number; op: number };
 }
 
+const readNode = (body: ByteReader): OmapNode => ({ seq: body.u64(), parent: body.u64() });
+
 /** @throws CORRUPT, UNSUPPORTED */
 export function decodeOmapHeader(bytes: Uint8Array): OmapHeader {
   return versioned(new ByteReader(bytes, 'omap header'), 'omap header', 2, (body, version) => {
-    const seq = body.u64();
-    const parent = body.u64();
+    const node = readNode(body);
     body.skip(8); // num_children
     readColl(body);
     const object = readGhobject(body);
-    if (version < 2) return { seq, parent, object };
+    if (version < 2) return { ...node, object };
     const position = versioned(body, 'SequencerPosition', 1, (r) => ({
       seq: r.u64(),
       transaction: r.u32(),
       op: r.u32(),
     }));
-    return { seq, parent, object, position };
+    return { ...node, object, position };
   });
 }
 
 /** The front of a header: all that reading keys takes, and an OSD has one for each PG. @throws CORRUPT, UNSUPPORTED */
 function decodeNode(bytes: Uint8Array): OmapNode {
-  return versioned(new ByteReader(bytes, 'omap header'), 'omap header', 2, (body) => ({
-    seq: body.u64(),
-    parent: body.u64(),
-  }));
+  return versioned(new ByteReader(bytes, 'omap header'), 'omap header', 2, readNode);
 }
 
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');

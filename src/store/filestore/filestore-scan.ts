@@ -79,13 +79,10 @@ export interface KnownUnit {
 }
 
 /**
- * Does a name begin with DIR_? Objects' that do are escaped, so this is a directory even where the file
- * system does not tell types. Links are not followed: Ceph makes none, and they can form loops.
+ * An index directory's name, one char per byte; an earlier scan's may be anybody's. Objects' names that begin so are
+ * escaped, so this is a directory even where the file system does not tell types. Links are not followed: Ceph makes
+ * none, and they can form loops.
  */
-const isIndexName = (name: Uint8Array): boolean =>
-  name[0] === 0x44 && name[1] === 0x49 && name[2] === 0x52 && name[3] === 0x5f;
-
-/** An index directory's name, one char per byte, as a listing gives it; an earlier scan's may be anybody's. */
 const INDEX_NAME = /^DIR_[^\0/\u0100-\uffff]*$/;
 
 /** Opening follows links; devices and pipes are nothing that Ceph makes. */
@@ -230,8 +227,9 @@ export class CollectionScanner {
 
   #onOther(buffer: Uint8Array, start: number, end: number, type: number): void {
     const name = Buffer.from(buffer.subarray(start, end));
-    if (isIndexName(name) && this.#isDirectory(name, type)) {
-      this.#subdirectories.push(name.toString('latin1'));
+    const text = name.toString('latin1');
+    if (INDEX_NAME.test(text) && this.#isDirectory(name, type)) {
+      this.#subdirectories.push(text);
       return;
     }
     try {
