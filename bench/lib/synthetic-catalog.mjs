@@ -72,8 +72,11 @@ function scanOsd(sink, osd, rows, images, clock) {
   }
 }
 
-/** @returns bytes of the file, and seconds spent gathering, packing and writing rows */
-export async function makeCatalog(program, file, rows, images) {
+/**
+ * @param headers how many of the images have one
+ * @returns bytes of the file, and seconds spent gathering, packing and writing rows
+ */
+export async function makeCatalog(program, file, { rows, images, headers: count = images }) {
   const load = (module) => import(path.join(program, 'dist', module));
   const { SegmentBuilder } = await load('catalog/segment-builder.js');
   const { Catalog, owned } = await load('catalog/catalog.js');
@@ -89,7 +92,7 @@ export async function makeCatalog(program, file, rows, images) {
     (_, i) => `6c1f2a10-0000-4000-8000-${String(i).padStart(12, '0')}`,
   );
   log.append(RECORD.scanBegin, pack({ at: 1, osds: keys }));
-  const headers = Array.from({ length: images }, (_, i) =>
+  const headers = Array.from({ length: count }, (_, i) =>
     headerObject(i, Math.ceil(rows / OSDS / images)),
   );
   const clock = { seconds: 0 };

@@ -1,7 +1,13 @@
 import { Catalog, type CatalogOsd } from '../catalog/catalog.ts';
 import { osdKey, osdName } from '../catalog/osd-records.ts';
 import { CatalogScan } from '../catalog/scan.ts';
-import { notFoundError, SalvageError, usageError } from '../errors/salvage-error.ts';
+import {
+  errorText,
+  isSourceFault,
+  notFoundError,
+  SalvageError,
+  usageError,
+} from '../errors/salvage-error.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
 import type { Cluster } from '../image/cluster.ts';
 import { clustersOf } from '../image/clusters-of.ts';
@@ -219,12 +225,22 @@ function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[]
   throw notFoundError(`no OSD of cluster ${fsid} (there are: ${have})`);
 }
 
-/** Looks for evidence on headless images' size where their objects can be read. */
+/**
+ * Looks for evidence on headless images' size where their objects can be read. Where the catalog is damaged an image
+ * stays as it was, and its `problems` say so.
+ */
 export async function examine(source: Source, images: readonly Image[]): Promise<void> {
   const headless = images.filter((image) => image.headless);
   if (headless.length === 0 || source.locations.size === 0) return;
   const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
-  for (const image of headless) await examineHeadless(image, lanes);
+  for (const image of headless) {
+    try {
+      await examineHeadless(image, lanes);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      image.problems.push(errorText(error));
+    }
+  }
 }
 
 /** Names of OSDs as `--exclude-osd` gives them: `osd.3` or `3`. @throws NOT_FOUND when there is none */

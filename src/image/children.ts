@@ -30,6 +30,8 @@ const childOf = (image: Image): Child => ({
 
 /** Does a head or snapshot of `image` see `parent`, at `snapshot` if one is given? */
 function isChildOf(image: Image, parent: Image, snapshot: Snapshot | undefined): boolean {
+  // Without a header nothing tells of a parent, and finding out its snapshots reads all its rows.
+  if (image.headless) return false;
   return [undefined, ...image.header.snapshots].some((point) => {
     const link = parentLinkOf(image, point);
     return (

@@ -5,8 +5,8 @@ import { objectMapObject } from '../rbd/names.ts';
 import { checkOrder } from '../rbd/striping.ts';
 import { ROW_HEAD } from '../store/row-snap.ts';
 import { CONTENT_BYTES, type ContentSize, contentSize } from './content-size.ts';
-import { DEFAULT_ORDER } from './headless.ts';
-import type { Image } from './image.ts';
+import { DEFAULT_ORDER, snapshotsOf } from './headless.ts';
+import { type Image, plainHeader } from './image.ts';
 import type { AttrsReader, ObjectCopy } from './object-candidates.ts';
 import { ObjectTable } from './object-table.ts';
 
@@ -174,10 +174,12 @@ export async function examineHeadless(image: Image, reader: EvidenceReader): Pro
   const order = await guessOrder(objects, content, reader);
   const objectSize = 2 ** order.value;
   const size = await guessSize(image, objects, objectSize, content, reader);
-  const snapshots = header.snapshots.map((snapshot) => ({ ...snapshot, size: size.value }));
+  // From these rows: the header as it is would read them all again.
+  const snapshots = snapshotsOf(objects.cloneIds(), size.value);
+  const { objectPrefix, snapSeq, dataPool } = header;
   image.header = {
-    ...{ ...header, snapshots, stripeUnit: objectSize },
-    ...{ order: order.value, size: size.value },
+    ...plainHeader({ size: size.value, order: order.value, objectPrefix, snapSeq, snapshots }),
+    dataPool,
   };
   image.guesses = [
     `object size ${objectSize}: ${order.because}`,

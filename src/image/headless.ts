@@ -1,9 +1,10 @@
 import { nameToText, textToName } from '../bytes/names.ts';
+import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import type { Cluster } from './cluster.ts';
 import { type Image, plainHeader, plainSnapshot } from './image.ts';
 import { judgeObject } from './judge-object.ts';
-import { type DataPrefix, ObjectTable } from './object-table.ts';
+import { type DataPrefix, extentOf, ObjectTable } from './object-table.ts';
 
 /** `rbd_data.<id>` or, with a data pool of its own, `rbd_data.<pool>.<id>`; `rb.…` in format 1 */
 const FORMAT2 = /^rbd_data\.(?:(\d+)\.)?([^.]+)$/;
@@ -36,8 +37,29 @@ function namingOf({ pool, prefix }: DataPrefix): Naming | undefined {
   };
 }
 
-/** Leftovers on an OSD that was away do not make an image: some object must exist in its PG. */
-function existsAnywhere(cluster: Cluster, objects: ObjectTable): boolean {
+/**
+ * Leftovers on an OSD that was away do not make an image: some object must exist in its PG. More copies can only speak for
+ * an object (`judgeObject`), so those of one segment may be enough, and nearly always are: opening a catalog
+ * reads one small piece of it for each image without a header.
+ */
+function existsAnywhere(cluster: Cluster, prefix: DataPrefix): boolean {
+  if (certainRows(prefix) > EXISTENCE_ROWS) return true;
+  const [first] = prefix.postings;
+  if (first !== undefined && existsAmong(cluster, { ...prefix, postings: [first], odd: [] })) {
+    return true;
+  }
+  return existsAmong(cluster, prefix);
+}
+
+/** How many rows there are at least, without reading them. */
+const certainRows = ({ postings, odd }: DataPrefix): number =>
+  postings.reduce(
+    (n, { segment, group }) => n + (segment.dead.size > 0 ? 0 : group[2]),
+    odd.length,
+  );
+
+function existsAmong(cluster: Cluster, prefix: DataPrefix): boolean {
+  const objects = new ObjectTable(prefix);
   const rows = Math.min(objects.length, EXISTENCE_ROWS);
   for (let row = 0; row < rows; ) {
     const { id } = objects.ref(row);
@@ -56,14 +78,41 @@ function existsAnywhere(cluster: Cluster, objects: ObjectTable): boolean {
  * A clone's id is that of the newest snapshot it was made for. What the snapshots were called is lost,
  * and so are those between which no object changed: they look like the next newer one.
  */
-function snapshotsOf(objects: ObjectTable, size: number): Snapshot[] {
-  const ids = new Set<number>();
-  for (let row = 0; row < objects.length; row++)
-    if (objects.snap(row) >= 0) ids.add(objects.snap(row));
-  return [...ids]
-    .sort((a, b) => a - b)
-    .map((id) => plainSnapshot({ id: BigInt(id), name: textToName(`snap-${id}`), size }));
+export const snapshotsOf = (cloneIds: readonly number[], size: number): Snapshot[] =>
+  cloneIds.map((id) => plainSnapshot({ id: BigInt(id), name: textToName(`snap-${id}`), size }));
+
+/** What all rows of an image tell, read when it is first asked for. */
+class LazyExtent {
+  readonly #prefix: DataPrefix;
+  readonly #problems: string[];
+  #known: { size: number; snapshots: Snapshot[]; because: string } | undefined;
+
+  /** @param problems the image's, where damage to the catalog is noted */
+  constructor(prefix: DataPrefix, problems: string[]) {
+    this.#prefix = prefix;
+    this.#problems = problems;
+  }
+
+  get known() {
+    this.#known ??= this.#read();
+    return this.#known;
+  }
+
+  #read() {
+    try {
+      const { lastObjectNo, cloneIds } = extentOf(this.#prefix);
+      const size = sizeUpTo(lastObjectNo);
+      const because = `the highest object is ${lastObjectNo}`;
+      return { size, snapshots: snapshotsOf(cloneIds, size), because };
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      this.#problems.push(errorText(error));
+      return { size: 0, snapshots: [], because: 'its rows in the catalog are damaged' };
+    }
+  }
 }
+
+const sizeUpTo = (lastObjectNo: number): number => (lastObjectNo + 1) * 2 ** DEFAULT_ORDER;
 
 /**
  * The image that data objects without a header come from; undefined when they are none that exist.
@@ -77,26 +126,39 @@ export function headlessImage(
 ): Image | undefined {
   const naming = namingOf(prefix);
   if (naming === undefined) return undefined;
-  const objects = new ObjectTable(prefix);
-  if (!existsAnywhere(cluster, objects)) return undefined;
+  if (!existsAnywhere(cluster, prefix)) return undefined;
   const { pool, id, dataPool, format } = naming;
-  const size = (objects.lastObjectNo + 1) * 2 ** DEFAULT_ORDER;
+  const problems = ['its header is lost: parent, striping and the names of snapshots are unknown'];
+  const extent = new LazyExtent(prefix, problems);
   const base = {
-    size,
-    order: DEFAULT_ORDER,
-    objectPrefix: prefix.prefix,
-    snapSeq: 0n,
-    snapshots: snapshotsOf(objects, size),
+    ...{ size: 0, order: DEFAULT_ORDER, objectPrefix: prefix.prefix },
+    ...{ snapSeq: 0n, snapshots: [] },
   };
+  let examined: string[] | undefined;
   return {
     ...{ cluster, pool, namespace: prefix.namespace, id, format },
     ...nameOf(naming),
-    header: { ...plainHeader(base), dataPool },
+    header: {
+      ...{ ...plainHeader(base), dataPool },
+      get size() {
+        return extent.known.size;
+      },
+      get snapshots() {
+        return extent.known.snapshots;
+      },
+    },
     headless: true,
-    guesses: [
-      'object size 4 MiB: nothing is known, most images have it',
-      `size ${size}: the highest object is ${objects.lastObjectNo}`,
-    ],
-    problems: ['its header is lost: parent, striping and the names of snapshots are unknown'],
+    get guesses() {
+      if (examined !== undefined) return examined;
+      const { size, because } = extent.known;
+      return [
+        'object size 4 MiB: nothing is known, most images have it',
+        `size ${size}: ${because}`,
+      ];
+    },
+    set guesses(texts) {
+      examined = texts;
+    },
+    problems,
   };
 }

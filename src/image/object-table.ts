@@ -1,5 +1,5 @@
 import { binaryKey } from '../bytes/names.ts';
-import type { GroupEntry, Segment } from '../catalog/segment.ts';
+import type { GroupEntry, GroupRows, Segment } from '../catalog/segment.ts';
 import { NOSNAP, SNAPDIR } from '../ceph/encoding.ts';
 import { unescapeField } from '../store/escaped-field.ts';
 import { type ObjectRef, UNKNOWN_POOL } from '../store/object-store.ts';
@@ -100,6 +100,47 @@ function settleUnknown(found: Map<string, DataPrefix>): void {
 const HEX_DIGITS_V1 = 12;
 const HEX_DIGITS_V2 = 16;
 
+/** Takes a row: object number, a clone's id or ROW_*, hash, posting (-1: `odd`), unit or index into `odd`. */
+type OnRow = (objectNo: number, snap: number, hash: number, posting: number, unit: number) => void;
+
+/** Those of each posting, less what later scans found gone, then those that are kept by their names. */
+function forEachRow({ postings, odd }: DataPrefix, groups: Iterable<GroupRows>, use: OnRow): void {
+  let p = 0;
+  for (const { length, objectNo, snap, hash, unit } of groups) {
+    const { dead } = postings[p]!.segment;
+    for (let i = 0; i < length; i++) {
+      if (dead.size > 0 && dead.has(unit[i]!)) continue;
+      use(objectNo[i]!, snap[i]! - 2, hash[i]!, p, unit[i]!);
+    }
+    p++;
+  }
+  for (const [u, { ref, objectNo }] of odd.entries()) {
+    use(objectNo, rowSnap(ref.id.snap), ref.id.hash, -1, u);
+  }
+}
+
+/** What an image's rows come to. */
+export interface Extent {
+  /** the highest object number there is, -1 without any */
+  lastObjectNo: number;
+  /** ids of all clones, ascending */
+  cloneIds: number[];
+}
+
+/** Reads the rows of a prefix, one posting at a time. @throws CORRUPT when the catalog is damaged there */
+export function extentOf(prefix: DataPrefix): Extent {
+  function* groups() {
+    for (const { segment, group } of prefix.postings) yield segment.rows(group);
+  }
+  let lastObjectNo = -1;
+  const ids = new Set<number>();
+  forEachRow(prefix, groups(), (objectNo, snap) => {
+    if (objectNo > lastObjectNo) lastObjectNo = objectNo;
+    if (snap >= 0) ids.add(snap);
+  });
+  return { lastObjectNo, cloneIds: [...ids].sort((a, b) => a - b) };
+}
+
 /** Copies of one image's data objects, sorted by object number. 24 bytes a copy. */
 export class ObjectTable {
   readonly length: number;
@@ -114,11 +155,9 @@ export class ObjectTable {
   /** Reads the rows of a prefix. @throws CORRUPT when the catalog is damaged there */
   constructor(prefix: DataPrefix) {
     this.#prefix = prefix;
-    const groups = prefix.postings.map(({ segment, group }) => ({
-      segment,
-      rows: segment.rows(group),
-    }));
-    const total = groups.reduce((n, { rows }) => n + rows.length, prefix.odd.length);
+    // All are read before room is made for them: what a damaged head claims is found out by then.
+    const groups = prefix.postings.map(({ segment, group }) => segment.rows(group));
+    const total = groups.reduce((sum, rows) => sum + rows.length, prefix.odd.length);
     const objectNo = new Float64Array(total);
     const snap = new Float64Array(total);
     const hash = new Uint32Array(total);
@@ -132,15 +171,7 @@ export class ObjectTable {
       posting[n] = p;
       unit[n++] = u;
     };
-    for (const [p, { segment, rows }] of groups.entries()) {
-      for (let i = 0; i < rows.length; i++) {
-        if (segment.dead.size > 0 && segment.dead.has(rows.unit[i]!)) continue;
-        push(rows.objectNo[i]!, rows.snap[i]! - 2, rows.hash[i]!, p, rows.unit[i]!);
-      }
-    }
-    for (const [u, { ref, objectNo: no }] of prefix.odd.entries()) {
-      push(no, rowSnap(ref.id.snap), ref.id.hash, -1, u);
-    }
+    forEachRow(prefix, groups, push);
     const order = sortedOrder(objectNo, n);
     const permute = <A extends Float64Array | Uint32Array | Int32Array>(from: A, to: A): A => {
       for (let i = 0; i < n; i++) to[i] = from[order[i]!]!;
@@ -199,6 +230,14 @@ export class ObjectTable {
     const rows: number[] = [];
     for (let row = this.firstRow(objectNo); this.#objectNo[row] === objectNo; row++) rows.push(row);
     return rows;
+  }
+
+  /** Ids of all clones, ascending. */
+  cloneIds(): number[] {
+    const ids = new Set<number>();
+    for (let row = 0; row < this.length; row++)
+      if (this.#snap[row]! >= 0) ids.add(this.#snap[row]!);
+    return [...ids].sort((a, b) => a - b);
   }
 
   /** Where a row's object lies. */

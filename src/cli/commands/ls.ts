@@ -60,15 +60,25 @@ function showLong(images: readonly Image[], context: CommandContext): void {
 export async function ls(options: LsOptions, context: CommandContext): Promise<ExitCode> {
   return withSource(options, context, async (source) => {
     const images = select(source, options.where);
+    // Names are known without reading an image's rows, let alone its objects.
+    if (!context.json && options.long !== true) {
+      context.streams.stdout.write(images.map((image) => `${imageSpecText(image)}\n`).join(''));
+      return EXIT.ok;
+    }
+    const before = images.map(({ problems }) => problems.length);
     await examine(source, images);
-    const rows = imageRows(images, options.long === true);
-    if (context.json)
+    if (!context.json) showLong(images, context);
+    else {
+      const rows = imageRows(images, options.long === true);
       printJson(
         context,
         rows.map((row) => row.json),
       );
-    else if (options.long) showLong(images, context);
-    else context.streams.stdout.write(rows.map((row) => `${row.spec}\n`).join(''));
+    }
+    for (const [i, image] of images.entries()) {
+      const found = new Set(image.problems.slice(before[i]));
+      for (const problem of found) context.warn(`${imageSpecText(image)}: ${problem}`);
+    }
     return EXIT.ok;
   });
 }
