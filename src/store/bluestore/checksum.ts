@@ -73,45 +73,74 @@ function zerosOver(chunk: number): (crc: number) => number {
 /** From here on one checksum of all chunks costs less than one of each. */
 const MANY_BYTES = 32768;
 
+/** Whole chunks of one blob. */
+export interface ChunkRange {
+  checksums: BlobChecksums;
+  /** where they begin in the blob: a multiple of the chunk size, as is the length */
+  offset: number;
+  /** bytes */
+  length: number;
+}
+
+const chunkOf = ({ order }: BlobChecksums): number => 2 ** order;
+
+/** Can one checksum speak for chunks of both? */
+export const isAlike = (a: BlobChecksums, b: BlobChecksums): boolean =>
+  a.type === CHECKSUM.crc32c && b.type === CHECKSUM.crc32c && a.order === b.order;
+
 /**
  * Do all chunks together have the crc32c that follows from their values? Chunks are small, and a long
  * range costs a third per byte. What one wrong chunk does to the whole cannot be undone by the bytes
  * behind it, so that is always found; of several wrong ones as much as one checksum would miss.
  */
-function isRightAsWhole(
-  { type, values }: BlobChecksums,
-  bytes: Uint8Array,
-  first: number,
-  chunk: number,
-): boolean {
-  if (type !== CHECKSUM.crc32c || bytes.length < MANY_BYTES || bytes.length % chunk !== 0)
-    return false;
-  const chunks = bytes.length / chunk;
-  if ((first + chunks) * 4 > values.length) return false;
-  const view = new DataView(values.buffer, values.byteOffset, values.length);
+function isRightAsWhole(ranges: readonly ChunkRange[], bytes: Uint8Array): boolean {
+  const { checksums } = ranges[0]!;
+  if (checksums.type !== CHECKSUM.crc32c || bytes.length < MANY_BYTES) return false;
+  const chunk = chunkOf(checksums);
   const over = zerosOver(chunk);
   let whole = ONES;
-  // Each value was begun with all ones, not with what lies before: the difference is carried on.
-  for (let i = 0; i < chunks; i++)
-    whole = (over(whole ^ ONES) ^ view.getUint32((first + i) * 4, true)) >>> 0;
+  for (const { checksums: own, offset, length } of ranges) {
+    const { values } = own;
+    const end = ((offset + length) / chunk) * 4;
+    if (length % chunk !== 0 || end > values.length) return false;
+    // Each value was begun with all ones, not with what lies before: the difference is carried on.
+    for (let at = (offset / chunk) * 4; at < end; at += 4) {
+      const value =
+        values[at]! | (values[at + 1]! << 8) | (values[at + 2]! << 16) | (values[at + 3]! << 24);
+      whole = (over(whole ^ ONES) ^ value) >>> 0;
+    }
+  }
   return cephCrc32c(ONES, bytes) === whole;
 }
 
 /**
- * Checks whole chunks of a blob against their values.
- * @param offset where `bytes` begin in the blob; a multiple of the chunk size, as is their length
+ * Checks ranges of blobs, all alike, that lie one behind the other in `bytes`.
+ * @returns the first chunk that is wrong, and the range that it is in
  * @throws UNSUPPORTED for a type that we do not know
  */
-export function verifyChunks(
-  checksums: BlobChecksums,
+export function verifyRanges<R extends ChunkRange>(
+  ranges: readonly R[],
   bytes: Uint8Array,
-  offset: number,
-): Mismatch | undefined {
+): (Mismatch & { range: R }) | undefined {
+  if (isRightAsWhole(ranges, bytes)) return undefined;
+  let at = 0;
+  for (const range of ranges) {
+    const own = bytes.subarray(at, at + range.length);
+    // One of one only: it has been looked at as a whole just now.
+    const isRight = ranges.length > 1 && isRightAsWhole([range], own);
+    const mismatch = isRight ? undefined : verifyEach(range, own);
+    if (mismatch !== undefined) return { ...mismatch, range };
+    at += range.length;
+  }
+  return undefined;
+}
+
+/** Chunk by chunk. */
+function verifyEach({ checksums, offset }: ChunkRange, bytes: Uint8Array): Mismatch | undefined {
   const algorithm = ALGORITHMS[checksums.type];
   if (algorithm === undefined) throw unsupportedError(`checksum type ${checksums.type}`);
   const { name, width, compute } = algorithm;
-  const chunk = 2 ** checksums.order;
-  if (isRightAsWhole(checksums, bytes, offset / chunk, chunk)) return undefined;
+  const chunk = chunkOf(checksums);
   for (let at = 0; at < bytes.length; at += chunk) {
     const expected = valueAt(checksums.values, (offset + at) / chunk, width);
     const found = compute(bytes.subarray(at, at + chunk));

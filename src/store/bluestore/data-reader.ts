@@ -1,8 +1,8 @@
 import { corruptError, sourceIoError } from '../../errors/salvage-error.ts';
 import type { ByteSource } from '../../io/ports.ts';
 import { Lru } from '../../kv/lru.ts';
-import type { Blob } from './blob.ts';
-import { hasChecksums, verifyChunks } from './checksum.ts';
+import type { Blob, BlobChecksums } from './blob.ts';
+import { type ChunkRange, hasChecksums, isAlike, verifyRanges } from './checksum.ts';
 import { decompressBlob } from './compressed-blob.ts';
 import type { DeferredOverlay } from './deferred.ts';
 import type { BlobExtent } from './extent-map.ts';
@@ -21,17 +21,23 @@ export interface DataSource {
   verify: boolean;
 }
 
-/** Bytes of the device that belong in a buffer. */
-interface DeviceRead {
-  offset: number;
-  buffer: Uint8Array;
+/** A stretch of memory: a view of each would cost more than what is done with it. */
+interface Span {
+  memory: Uint8Array;
+  start: number;
+  end: number;
 }
 
-/** Bytes of a blob, read and to be checked, from `offset` of the blob on. */
-interface BlobRange {
-  blob: Blob;
+const bytesOf = ({ memory, start, end }: Span): Uint8Array => memory.subarray(start, end);
+
+/** Bytes of the device that belong in memory. */
+interface DeviceRead extends Span {
   offset: number;
-  bytes: Uint8Array;
+}
+
+/** Ranges of blobs, one behind the other in memory, to be read and then checked in one go. */
+interface Check extends Span {
+  ranges: (ChunkRange & { blob: Blob })[];
 }
 
 /** Calls back for the pieces, or parts of them, that hold blob bytes [from, to). */
@@ -60,27 +66,23 @@ function deviceOffset(blob: Blob, at: number): number {
   return found;
 }
 
-/** Do the two follow each other on the device and in memory? */
-function isContinued(a: DeviceRead, b: DeviceRead): boolean {
-  return (
-    a.offset + a.buffer.length === b.offset &&
-    a.buffer.buffer === b.buffer.buffer &&
-    a.buffer.byteOffset + a.buffer.length === b.buffer.byteOffset
-  );
+/** Does `b` follow `a` in memory? */
+const isNext = (a: Span, b: Span): boolean => a.memory === b.memory && a.end === b.start;
+
+/** Adds a read, to the last one where it follows that on the device and in memory. */
+function addRead(reads: DeviceRead[], read: DeviceRead): void {
+  const last = reads.at(-1);
+  const follows =
+    last !== undefined && last.offset + last.end - last.start === read.offset && isNext(last, read);
+  if (follows) last.end = read.end;
+  else reads.push(read);
 }
 
 /** In device order, and what is adjacent in one. */
-function mergeReads(reads: DeviceRead[]): DeviceRead[] {
-  reads.sort((a, b) => a.offset - b.offset);
+function inOrder(reads: DeviceRead[]): DeviceRead[] {
+  if (reads.length < 2) return reads;
   const merged: DeviceRead[] = [];
-  for (const read of reads) {
-    const last = merged.at(-1);
-    if (last === undefined || !isContinued(last, read)) merged.push(read);
-    else {
-      const { buffer, byteOffset, length } = last.buffer;
-      last.buffer = new Uint8Array(buffer, byteOffset, length + read.buffer.length);
-    }
-  }
+  for (const read of reads.sort((a, b) => a.offset - b.offset)) addRead(merged, read);
   return merged;
 }
 
@@ -112,9 +114,9 @@ export class DataReader {
       filled = Math.max(filled, to);
       const { blob } = extent;
       const at = extent.blobOffset + from - extent.offset;
-      const out = target.subarray(from - position, to - position);
-      if (blob.compressed === undefined) job!.add(blob, at, out);
-      else this.#copyDecompressed(blob, at, out);
+      const span = { memory: target, start: from - position, end: to - position };
+      if (blob.compressed === undefined) job!.add(blob, at, span);
+      else this.#copyDecompressed(blob, at, bytesOf(span));
     }
     target.fill(0, filled - position);
     if (job === undefined) return;
@@ -138,7 +140,7 @@ export class DataReader {
     const bytes = new Uint8Array(stored);
     const source = this.#source();
     const job = new ReadJob(source);
-    job.add(blob, 0, bytes);
+    job.add(blob, 0, { memory: bytes, start: 0, end: stored });
     job.run();
     this.checked &&= job.checked;
     try {
@@ -166,16 +168,16 @@ class ReadJob {
   checked = true;
   readonly #source: DataSource;
   readonly #reads: DeviceRead[] = [];
-  readonly #checks: BlobRange[] = [];
-  readonly #copies: { from: Uint8Array; to: Uint8Array }[] = [];
+  readonly #checks: Check[] = [];
+  readonly #copies: { from: Span; to: Span }[] = [];
 
   constructor(source: DataSource) {
     this.#source = source;
   }
 
   /** Adds blob bytes from `at` on. */
-  add(blob: Blob, at: number, out: Uint8Array): void {
-    const end = at + out.length;
+  add(blob: Blob, at: number, out: Span): void {
+    const end = at + out.end - out.start;
     if (end > blob.length) throw beyond(end, blob.length);
     const { checksums } = blob;
     if (!this.#source.verify || !hasChecksums(checksums)) {
@@ -188,60 +190,84 @@ class ReadJob {
     // A blob is a whole number of chunks, unless its record lies: then the check will tell.
     const to = Math.min(Math.ceil(end / chunk) * chunk, blob.length);
     if (from === at && to === end) {
-      this.#addChecked(blob, from, out, chunk);
+      this.#addChecked(blob, checksums, from, out);
       return;
     }
-    const wide = new Uint8Array(to - from);
-    this.#addChecked(blob, from, wide, chunk);
-    this.#copies.push({ from: wide.subarray(at - from, end - from), to: out });
+    const memory = new Uint8Array(to - from);
+    this.#addChecked(blob, checksums, from, { memory, start: 0, end: to - from });
+    this.#copies.push({ from: { memory, start: at - from, end: end - from }, to: out });
   }
 
-  #addChecked(blob: Blob, from: number, bytes: Uint8Array, chunk: number): void {
+  /** @param from where in the blob, a multiple of the chunk */
+  #addChecked(blob: Blob, checksums: BlobChecksums, from: number, out: Span): void {
+    const chunk = 2 ** checksums.order;
+    const shift = out.start - from;
     let begin = from;
     const check = (end: number) => {
       if (end <= begin) return;
-      this.#checks.push({ blob, offset: begin, bytes: bytes.subarray(begin - from, end - from) });
+      const range = { blob, checksums, offset: begin, length: end - begin };
+      this.#addCheck({ memory: out.memory, start: begin + shift, end: end + shift }, range);
     };
-    for (const [start, end] of this.#addReads(blob, from, bytes)) {
+    for (const [start, end] of this.#addReads(blob, from, out)) {
       // Chunks without a place on the device have no checksum.
       check(Math.floor(start / chunk) * chunk);
       begin = Math.ceil(end / chunk) * chunk;
     }
-    check(from + bytes.length);
+    check(out.end - shift);
+  }
+
+  /** Blobs are small, 64 KiB on hard disks: neighbours in memory are checked in one go. */
+  #addCheck(span: Span, range: Check['ranges'][number]): void {
+    const last = this.#checks.at(-1);
+    const joins =
+      last !== undefined &&
+      isNext(last, span) &&
+      isAlike(last.ranges[0]!.checksums, range.checksums);
+    if (!joins) {
+      const { memory, start, end } = span;
+      this.#checks.push({ memory, start, end, ranges: [range] });
+      return;
+    }
+    last.ranges.push(range);
+    last.end = span.end;
   }
 
   /** @returns the ranges of the blob that have no place on the device */
-  #addReads(blob: Blob, from: number, bytes: Uint8Array): [start: number, end: number][] {
+  #addReads(blob: Blob, from: number, out: Span): [start: number, end: number][] {
     const holes: [number, number][] = [];
-    forEachPiece(blob, from, from + bytes.length, (offset, start, end) => {
-      const buffer = bytes.subarray(start - from, end - from);
-      if (offset !== UNALLOCATED) this.#reads.push({ offset, buffer });
-      else {
-        buffer.fill(0);
-        holes.push([start, end]);
+    const { memory } = out;
+    const shift = out.start - from;
+    forEachPiece(blob, from, out.end - shift, (offset, start, end) => {
+      if (offset !== UNALLOCATED) {
+        addRead(this.#reads, { offset, memory, start: start + shift, end: end + shift });
+        return;
       }
+      memory.fill(0, start + shift, end + shift);
+      holes.push([start, end]);
     });
     return holes;
   }
 
   run(): void {
     const { device, overlay } = this.#source;
-    for (const { offset, buffer } of mergeReads(this.#reads)) {
+    for (const read of inOrder(this.#reads)) {
+      const { offset } = read;
+      const buffer = bytesOf(read);
       if (device.read(buffer, offset) < buffer.length) {
         const message = `object data lies beyond the end of ${device.path}`;
         throw sourceIoError(message, { path: device.path, offset, errno: 'EIO' });
       }
       overlay.apply(buffer, offset);
     }
-    for (const range of this.#checks) this.#check(range);
-    for (const { from, to } of this.#copies) to.set(from);
+    for (const check of this.#checks) this.#check(check);
+    for (const { from, to } of this.#copies) to.memory.set(bytesOf(from), to.start);
   }
 
-  #check({ blob, offset, bytes }: BlobRange): void {
-    const bad = verifyChunks(blob.checksums!, bytes, offset);
+  #check(check: Check): void {
+    const bad = verifyRanges(check.ranges, bytesOf(check));
     if (bad === undefined) return;
     const { path } = this.#source.device;
-    const at = deviceOffset(blob, bad.offset);
+    const at = deviceOffset(bad.range.blob, bad.offset);
     const message = `${path}: damaged data at 0x${at.toString(16)}: ${bad.reason}`;
     throw corruptError(message, { path, offset: at, structure: 'object data' });
   }

@@ -13,7 +13,7 @@ import {
   decodeBlueFsSuperblock,
   NODE_ENCODING,
 } from '../../../src/store/bluestore/bluefs-superblock.ts';
-import { verifyChunks } from '../../../src/store/bluestore/checksum.ts';
+import { verifyRanges } from '../../../src/store/bluestore/checksum.ts';
 import {
   collectionRange,
   decodeCnodeBits,
@@ -155,15 +155,15 @@ export const BLUESTORE: Decoders = {
   onode: { run: wholeRecord },
   'extent-map': { run: (bytes) => decodeExtentMap(bytes, NO_BLOBS) },
   blob: {
-    run: (bytes) => {
-      const blob = reading(readBlob)(bytes) as Blob;
+    run: (record) => {
+      const blob = reading(readBlob)(record) as Blob;
       const { checksums } = blob;
       if (checksums === undefined) return blob;
       try {
-        return [
-          blob,
-          verifyChunks(checksums, new Uint8Array(2 ** Math.min(checksums.order, 16)), 0),
-        ];
+        const bytes = new Uint8Array(2 ** Math.min(checksums.order, 16));
+        const twice = [0, 0].map((offset) => ({ checksums, offset, length: bytes.length / 2 }));
+        const whole = { checksums, offset: 0, length: bytes.length };
+        return [blob, verifyRanges([whole], bytes), verifyRanges(twice, bytes)];
       } catch (error) {
         return [blob, String(error)];
       }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { crc32cInJavaScript } from '../../../src/bytes/crc32c-table.ts';
-import type { Blob } from '../../../src/store/bluestore/blob.ts';
-import { CHECKSUM, verifyChunks } from '../../../src/store/bluestore/checksum.ts';
+import type { Blob, BlobChecksums } from '../../../src/store/bluestore/blob.ts';
+import { CHECKSUM, verifyRanges } from '../../../src/store/bluestore/checksum.ts';
 import { DataReader } from '../../../src/store/bluestore/data-reader.ts';
 import { DeferredOverlay } from '../../../src/store/bluestore/deferred.ts';
 import type { BlobExtent } from '../../../src/store/bluestore/extent-map.ts';
@@ -27,6 +27,9 @@ const checksums = (values: Uint8Array, type: number = CHECKSUM.crc32c) => ({
   order: 12,
   values,
 });
+
+const verifyChunks = (own: BlobChecksums, bytes: Uint8Array, offset: number) =>
+  verifyRanges([{ checksums: own, offset, length: bytes.length }], bytes);
 
 const blob = (pieces: Blob['pieces'], over: Partial<Blob> = {}): Blob => ({
   pieces,
@@ -132,6 +135,77 @@ describe('checksums of many chunks', () => {
   it('are not right where values are missing', () => {
     const short = checksums(values.subarray(0, -1));
     expect(verifyChunks(short, bytes, 0)).toMatchObject({ offset: (MANY - 1) * CHUNK });
+  });
+});
+
+describe('blobs that follow each other', () => {
+  const BLOBS = 5;
+  const EACH = 16;
+  const device = new MemoryDevice(BLOBS * EACH * CHUNK);
+  for (let i = 0; i < device.bytes.length; i += 4)
+    device.bytes.writeUInt32LE(Math.imul(i + 1, 0x9e3779b1) >>> 0, i);
+  const valuesOf = (first: number, chunks: number) => {
+    const values = Buffer.alloc(4 * chunks);
+    for (let i = 0; i < chunks; i++) {
+      const chunk = device.bytes.subarray((first + i) * CHUNK, (first + i + 1) * CHUNK);
+      values.writeUInt32LE(~crc32cInJavaScript(chunk) >>> 0, 4 * i);
+    }
+    return values;
+  };
+  const whole = (i: number) =>
+    blob([{ offset: i * EACH * CHUNK, length: EACH * CHUNK }], {
+      checksums: checksums(valuesOf(i * EACH, EACH)),
+    });
+  const extents = Array.from({ length: BLOBS }, (_, i) =>
+    extent(i * EACH * CHUNK, EACH * CHUNK, whole(i)),
+  );
+  const everything = () => read(device, extents, 0, BLOBS * EACH * CHUNK);
+
+  it('are read and checked together, from wherever they are read', () => {
+    expect(everything()).toEqual(device.bytes);
+    const part = read(device, extents, 3 * CHUNK, 70 * CHUNK);
+    expect(part).toEqual(device.bytes.subarray(3 * CHUNK, 73 * CHUNK));
+  });
+
+  it('name the chunk that is wrong, whichever blob has it', () => {
+    for (const chunk of [0, 15, 16, 47, 79]) {
+      device.bytes[chunk * CHUNK + 99]! ^= 2;
+      expect(everything).toThrow(
+        expect.objectContaining({
+          code: 'CORRUPT',
+          data: expect.objectContaining({ offset: chunk * CHUNK }),
+        }),
+      );
+      device.bytes[chunk * CHUNK + 99]! ^= 2;
+    }
+  });
+
+  it('are found to have changed places', () => {
+    const swapped = [...extents];
+    swapped[1] = { ...extents[1]!, blob: extents[2]!.blob };
+    swapped[2] = { ...extents[2]!, blob: extents[1]!.blob };
+    const out = read(device, swapped, 0, BLOBS * EACH * CHUNK);
+    expect(out.subarray(EACH * CHUNK, 2 * EACH * CHUNK)).toEqual(
+      device.bytes.subarray(2 * EACH * CHUNK, 3 * EACH * CHUNK),
+    );
+    const [, b, c] = extents;
+    const mixed = { ...b!.blob, pieces: c!.blob.pieces };
+    const wrong = [extents[0]!, { ...b!, blob: mixed }, ...extents.slice(2)];
+    expect(() => read(device, wrong, 0, BLOBS * EACH * CHUNK)).toThrow(/crc32c is/);
+  });
+
+  it('are checked apart where their chunks or checksums differ', () => {
+    const plain = { ...extents[1]!, blob: { ...extents[1]!.blob, checksums: undefined } };
+    const other = {
+      ...extents[3]!,
+      blob: { ...extents[3]!.blob, checksums: { ...checksums(hex('00')), type: 9 } },
+    };
+    const mixed = [extents[0]!, plain, extents[2]!];
+    expect(read(device, mixed, 0, 3 * EACH * CHUNK)).toEqual(
+      device.bytes.subarray(0, 3 * EACH * CHUNK),
+    );
+    const unknown = [...extents.slice(0, 3), other, extents[4]!];
+    expect(() => read(device, unknown, 0, BLOBS * EACH * CHUNK)).toThrow(/checksum type 9/);
   });
 });
 
