@@ -2,7 +2,7 @@ import { DamageLog } from '../errors/damage-log.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import type { KnownUnit, scanShare as ScanShare } from '../store/scan-store.ts';
 import { ScanKernel } from '../wasm/scan-kernel.ts';
-import type { FinishedSegment, KnownUnits, ScanResult, ScanTask } from './scan-messages.ts';
+import type { FinishedSegment, KnownUnits, ScanTask, ShareResult } from './scan-messages.ts';
 import { SegmentBuilder } from './segment-builder.ts';
 
 /** Segments that may wait to be stored before a scanner pauses. */
@@ -27,7 +27,7 @@ async function scannerFor({ kind }: OsdLocation): Promise<typeof ScanShare> {
 }
 
 /** Scans a share of one OSD, posting segments as they fill up. */
-export async function scanCollections(task: ScanTask): Promise<ScanResult> {
+export async function scanCollections(task: ScanTask): Promise<ShareResult> {
   const { location, share, port, pending } = task;
   const damage = new DamageLog();
   const counter = new Int32Array(pending);
@@ -39,6 +39,7 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
     port.postMessage(message, [segment.buffer as ArrayBuffer]);
   }, kernel);
   const scanShare = await scannerFor(location);
+  const began = performance.now();
   scanShare({
     ...{ location, share },
     sink: builder,
@@ -47,5 +48,9 @@ export async function scanCollections(task: ScanTask): Promise<ScanResult> {
   });
   builder.finish();
   port.close();
-  return { damage: damage.kept, damageCount: damage.count };
+  const seconds = (performance.now() - began) / 1000;
+  return {
+    ...{ damage: damage.kept, damageCount: damage.count },
+    ...{ directories: builder.directories, seconds },
+  };
 }

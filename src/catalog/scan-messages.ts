@@ -37,6 +37,14 @@ export interface ScanResult {
   damageCount: number;
 }
 
+/** Of one share. */
+export interface ShareResult extends ScanResult {
+  /** directories listed, or found unchanged */
+  directories: number;
+  /** that it took */
+  seconds: number;
+}
+
 export interface MetadataTask {
   location: OsdLocation;
   refs: ObjectRef[];

@@ -13,16 +13,16 @@ import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { OsdScan } from './osd-scan.ts';
 import { pack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
+import { ScanLane } from './scan-lane.ts';
 import type {
   FinishedSegment,
   MetadataResult,
   MetadataTask,
-  ScanResult,
   ScanTask,
+  ShareResult,
 } from './scan-messages.ts';
 import { Segment } from './segment.ts';
 import { SegmentStore } from './segment-store.ts';
-import { Semaphore } from './semaphore.ts';
 
 export interface ScanContext {
   runner: TaskRunner;
@@ -47,7 +47,7 @@ export interface OsdScanSummary {
 export class CatalogScan {
   readonly #catalog: Catalog;
   readonly #context: ScanContext;
-  readonly #devices = new Map<string, Semaphore>();
+  readonly #devices = new Map<string, ScanLane>();
   readonly #newestMap = new Map<string, number>();
 
   constructor(catalog: Catalog, context: ScanContext) {
@@ -121,21 +121,21 @@ export class CatalogScan {
   /** The location with what its journal is good for: from there on all readers replay it. */
   async #withJournal(location: OsdLocation, damage: DamageLog): Promise<OsdLocation> {
     if (location.kind !== 'filestore') return location;
-    const survey = await this.#device(location).gate.use(() =>
+    const survey = await this.#device(location).use(() =>
       this.#context.runner.run<JournalSurvey>('journal', location),
     );
     damage.add({ damage: survey.damage, damageCount: survey.damage.length });
     return { ...location, replay: survey.replay };
   }
 
-  #device(location: OsdLocation): { gate: Semaphore; readers: number } {
-    const { device, readers } = this.#context.lanes.of(location.dataPath);
-    let gate = this.#devices.get(device);
-    if (gate === undefined) {
-      gate = new Semaphore(readers);
-      this.#devices.set(device, gate);
+  #device(location: OsdLocation): ScanLane {
+    const lane = this.#context.lanes.of(location.dataPath);
+    let device = this.#devices.get(lane.device);
+    if (device === undefined) {
+      device = new ScanLane(lane);
+      this.#devices.set(lane.device, device);
     }
-    return { gate, readers };
+    return device;
   }
 
   /**
@@ -143,7 +143,7 @@ export class CatalogScan {
    * disk does not answer, none is begun any more.
    */
   async #scanObjects(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
-    const { readers, gate } = this.#device(location);
+    const device = this.#device(location);
     const faults: SalvageError[] = [];
     const isSilent = () => faults.some(({ data }) => data.errno === 'ETIMEDOUT');
     let left = 0;
@@ -157,9 +157,11 @@ export class CatalogScan {
       const store = new SegmentStore(port1, (message) => this.#take(message, key, run));
       const task: ScanTask = { location, share, known, port: port2, pending: store.pending };
       try {
-        const scanned = this.#context.runner.run<ScanResult>('scan', task, [port2]);
+        const scanned = this.#context.runner.run<ShareResult>('scan', task, [port2]);
         // A task whose segments cannot be stored waits for ever.
-        damage.add(await Promise.race([scanned, store.failed]));
+        const result = await Promise.race([scanned, store.failed]);
+        damage.add(result);
+        device.note(result);
       } catch (error) {
         if (!isSourceFault(error)) {
           store.close();
@@ -169,10 +171,10 @@ export class CatalogScan {
       }
       return store;
     };
-    const shares = scanShares(location, readers);
+    const shares = scanShares(location, device.lane);
     await Promise.all(
       shares.map(async (share) => {
-        const store = await gate.use(() => scanShare(share));
+        const store = await device.use(() => scanShare(share));
         await store?.end();
       }),
     );
@@ -200,7 +202,7 @@ export class CatalogScan {
   async #readMetadata(location: OsdLocation, key: string, run: OsdScan, damage: DamageLog) {
     const refs = run.namedRefs();
     const task: MetadataTask = { location, refs, knownEpochs: this.#newestMap };
-    const result = await this.#device(location).gate.use(() =>
+    const result = await this.#device(location).use(() =>
       this.#context.runner.run<MetadataResult>('metadata', task),
     );
     this.#append(RECORD.rbdMetadata, owned(key, result.rbd));

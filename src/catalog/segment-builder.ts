@@ -43,6 +43,8 @@ export class SegmentBuilder implements ObjectSink {
   readonly #units = new UnitPacker();
   /** of the current unit, once it is asked for */
   #directory: Uint8Array | undefined;
+  /** units that began or were kept, in all segments */
+  directories = 0;
   #kept: Buffer[] = [];
   #unreadable: number[] = [];
   #named: NamedEntry[] = [];
@@ -78,6 +80,7 @@ export class SegmentBuilder implements ObjectSink {
   }
 
   beginUnit(path: Uint8Array): void {
+    this.directories++;
     this.#units.begin(path);
     this.#directory = undefined;
     this.#objectsBefore = this.#counters.objects;
@@ -98,6 +101,7 @@ export class SegmentBuilder implements ObjectSink {
   }
 
   keptUnit(path: Uint8Array): void {
+    this.directories++;
     this.#kept.push(Buffer.from(path));
   }
 

@@ -38,7 +38,7 @@ async function found(
   const location: OsdLocation = {
     ...{ kind: 'filestore', path: osd, dataPath: path.join(osd, 'current') },
   };
-  for (const share of scanShares(location, 1)) {
+  for (const share of scanShares(location, { readers: 1 })) {
     scanShare({ location, share, sink: builder, report, known: undefined });
   }
   builder.finish();

@@ -98,7 +98,8 @@ function scan(osd: string, known?: ReadonlyMap<string, KnownUnit>) {
   });
   const sink = notingUnits(builder, units);
   const report = (damage: unknown) => expect.fail(JSON.stringify(damage));
-  for (const share of scanShares(location, 1)) scanShare({ location, share, sink, report, known });
+  for (const share of scanShares(location, { readers: 1 }))
+    scanShare({ location, share, sink, report, known });
   builder.finish();
   return { units, objects, segments, calls: calls.count };
 }

@@ -86,7 +86,7 @@ export function scanOsd(
   const sink = new RefSink();
   const damage: Damage[] = [];
   const report = (d: Damage) => damage.push(d);
-  for (const share of scanShares(location, readers)) {
+  for (const share of scanShares(location, { readers })) {
     scanShare({ location, share, sink, report, known });
   }
   return { sink, damage };

@@ -24,7 +24,8 @@ beforeEach(() => {
 function scan(location: OsdLocation, known?: ReadonlyMap<string, KnownUnit>): CollectingSink {
   const sink = new CollectingSink();
   const report = (damage: unknown) => expect(damage).toBeUndefined();
-  for (const share of scanShares(location, 2)) scanShare({ location, share, sink, report, known });
+  for (const share of scanShares(location, { readers: 2 }))
+    scanShare({ location, share, sink, report, known });
   return sink;
 }
 
