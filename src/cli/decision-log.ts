@@ -1,6 +1,6 @@
 import { errorText } from '../errors/salvage-error.ts';
 import { type AppendFile, openAppendFile } from '../io/append-file.ts';
-import { refuseInSource } from '../io/destination.ts';
+import { refuseInSource } from '../io/refuse-sources.ts';
 
 /** `--log FILE`: lines of JSON, each with its time. */
 export interface DecisionLog {

@@ -2,7 +2,7 @@ import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { estimateExport } from '../export/export-image.ts';
 import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import { imageSpecText } from '../image/image.ts';
-import { freeBytes, isStream } from '../io/destination.ts';
+import { freeBytes, isStream } from '../io/destination-paths.ts';
 import { type CommandContext, printJson } from './context.ts';
 import { type ImageExport, layerOf, objectBytes, overridesOf } from './image-export.ts';
 import { bytesText, countText, durationText } from './progress.ts';

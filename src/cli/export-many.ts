@@ -4,7 +4,7 @@ import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { errorText, SalvageError } from '../errors/salvage-error.ts';
 import { allInFlight } from '../export/in-flight.ts';
 import { imageSpecText, snapshotName } from '../image/image.ts';
-import { makeDirectory } from '../io/destination.ts';
+import { makeDirectory } from '../io/destination-paths.ts';
 import type { Progress } from '../io/ports.ts';
 import { type CommandContext, printJson } from './context.ts';
 import { dryRun } from './dry-run.ts';

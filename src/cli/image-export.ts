@@ -10,7 +10,7 @@ import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import { type Image, imageSpecText } from '../image/image.ts';
 import { readImageJournal } from '../image/image-journal.ts';
 import { buildLayer, type Layer } from '../image/layer.ts';
-import { isStream } from '../io/destination.ts';
+import { isStream } from '../io/destination-paths.ts';
 import type { Progress } from '../io/ports.ts';
 import { deviceWriter, streamWriter } from '../io/stream-writer.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';

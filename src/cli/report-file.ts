@@ -1,6 +1,7 @@
 import { usageError } from '../errors/salvage-error.ts';
-import { isStream, refuseInSource } from '../io/destination.ts';
+import { isStream } from '../io/destination-paths.ts';
 import { realPath } from '../io/file-source.ts';
+import { refuseInSource } from '../io/refuse-sources.ts';
 import { writeTextFile } from '../io/text-file.ts';
 import type { Source } from './source.ts';
 

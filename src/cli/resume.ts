@@ -5,14 +5,9 @@ import { ImageMap } from '../export/image-map.ts';
 import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
 import { imageSpecText } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
-import {
-  type Destination,
-  type DestinationRequest,
-  findOutput,
-  type OutputTrace,
-  openDestination,
-  refuseInSource,
-} from '../io/destination.ts';
+import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
+import { findOutput, type OutputTrace } from '../io/output-trace.ts';
+import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
 import type { Source } from './source.ts';
 

@@ -1,4 +1,5 @@
-import { isStream, openDestination } from '../io/destination.ts';
+import { openDestination } from '../io/destination.ts';
+import { isStream } from '../io/destination-paths.ts';
 import { deviceWriter, type OrderedWriter, streamWriter } from '../io/stream-writer.ts';
 import type { CommandContext } from './context.ts';
 import type { Source } from './source.ts';

@@ -1,7 +1,8 @@
 import { prepareXxhash } from '../bytes/xxhash.ts';
 import type { MetadataTask, ScanTask } from '../catalog/scan-messages.ts';
 import { serializeError } from '../errors/salvage-error.ts';
-import type { AttrsTask, CopyTask, DigestTask, StartTask } from '../export/read-lanes.ts';
+import type { CopyTask } from '../export/copy-tasks.ts';
+import type { AttrsTask, DigestTask, StartTask } from '../export/read-lanes.ts';
 import { setBadBlocks } from '../io/bad-blocks.ts';
 import { beatInto } from '../io/heartbeat.ts';
 import '../io/native-crc32c.ts';

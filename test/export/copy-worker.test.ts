@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { CopyResult } from '../../src/export/copy-objects.ts';
 import { doneSoFar, startProgress } from '../../src/export/copy-progress.ts';
-import type { CopyTask } from '../../src/export/read-lanes.ts';
+import type { CopyTask } from '../../src/export/copy-tasks.ts';
 import { startPool } from '../../src/workers/pool.ts';
 import { fixtureOsds } from '../helpers/fixtures.ts';
 import { locate, scanOsd } from '../helpers/osd-objects.ts';

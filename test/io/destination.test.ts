@@ -12,7 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { allocatedBytes, isStream, openDestination } from '../../src/io/destination.ts';
+import { openDestination } from '../../src/io/destination.ts';
+import { allocatedBytes, isStream } from '../../src/io/destination-paths.ts';
 import { openSink } from '../../src/io/image-sink.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'rbd-salvage-dest-'));
