@@ -14,6 +14,8 @@ export class OsdScan {
   readonly #fresh: Segment[] = [];
   /** the directories of their named objects, packed */
   readonly #directories: Uint8Array[] = [];
+  /** live units of earlier scans, by collection and path, that no task has got yet: grouped once for all shares */
+  #known: Map<string, Map<string, UnitEntry>> | undefined;
   /** segments of earlier scans that are damaged: their directories are listed again */
   readonly #lost: number[];
 
@@ -39,25 +41,43 @@ export class OsdScan {
   }
 
   /**
-   * Live units of earlier scans in some collections. A later segment's word on a directory replaces
-   * an earlier one's, unless the later scan could not read it.
+   * Live units of earlier scans in some collections, each of which is asked for once.
+   * @param collections undefined: all, as often as wanted
    */
-  knownUnits(isWanted: (collection: string) => boolean): KnownUnits | undefined {
+  knownUnits(collections: readonly string[] | undefined): KnownUnits | undefined {
     if (this.#earlier.length === 0) return undefined;
-    const byPath = new Map<string, UnitEntry>();
-    for (const segment of this.#earlier) {
-      for (const [i, unit] of segment.units.entries()) {
-        const path = binary(unit[0]);
-        if (segment.dead.has(i) || !isWanted(path.split('/', 1)[0]!)) continue;
-        if (!isUnreadable({ mtimeNs: unit[2] }) || !byPath.has(path)) byPath.set(path, unit);
+    this.#known ??= this.#knownByCollection();
+    const known: KnownUnits = { paths: [], stamps: [], subdirectories: [] };
+    for (const collection of collections ?? this.#known.keys()) {
+      for (const [path, [, ino, mtimeNs, ctimeNs, , , names]] of this.#known.get(collection) ??
+        []) {
+        known.paths.push(path);
+        known.stamps.push({ ino, mtimeNs, ctimeNs });
+        known.subdirectories.push(names);
       }
     }
-    const units = [...byPath.values()];
-    return {
-      paths: [...byPath.keys()],
-      stamps: units.map(([, ino, mtimeNs, ctimeNs]) => ({ ino, mtimeNs, ctimeNs })),
-      subdirectories: units.map((unit) => unit[6]),
-    };
+    // Its task has them from here on.
+    for (const collection of collections ?? []) this.#known.delete(collection);
+    return known;
+  }
+
+  /** A later segment's word on a directory replaces an earlier one's, unless the later scan could not read it. */
+  #knownByCollection(): Map<string, Map<string, UnitEntry>> {
+    const known = new Map<string, Map<string, UnitEntry>>();
+    for (const segment of this.#earlier) {
+      for (const [i, unit] of segment.units.entries()) {
+        if (segment.dead.has(i)) continue;
+        const path = binary(unit[0]);
+        const collection = path.split('/', 1)[0]!;
+        let units = known.get(collection);
+        if (units === undefined) {
+          units = new Map();
+          known.set(collection, units);
+        }
+        if (!isUnreadable({ mtimeNs: unit[2] }) || !units.has(path)) units.set(path, unit);
+      }
+    }
+    return known;
   }
 
   /** Which paths this scan found unchanged, could not read, or listed. */

@@ -7,7 +7,7 @@ import type { FoundOsd } from '../store/detect.ts';
 import { journalText } from '../store/filestore/journal/summary.ts';
 import type { JournalSurvey } from '../store/filestore/journal/survey.ts';
 import type { OsdLocation } from '../store/object-store.ts';
-import { type ScanShare, scanShares, shareCovers } from '../store/scan-shares.ts';
+import { type ScanShare, scanShares, shareCollections } from '../store/scan-shares.ts';
 import { type Catalog, type CatalogOsd, owned, packOsdMap } from './catalog.ts';
 import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { OsdScan } from './osd-scan.ts';
@@ -152,7 +152,7 @@ export class CatalogScan {
         left++;
         return undefined;
       }
-      const known = run.knownUnits(shareCovers(location, share));
+      const known = run.knownUnits(shareCollections(location, share));
       const { port1, port2 } = new MessageChannel();
       const store = new SegmentStore(port1, (message) => this.#take(message, key, run));
       const task: ScanTask = { location, share, known, port: port2, pending: store.pending };

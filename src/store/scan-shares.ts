@@ -64,12 +64,8 @@ export function scanShares(location: OsdLocation, lane: Readers): ScanShare[] {
   return collectionShares(collections, lane);
 }
 
-/** Tells which units of an earlier scan a share's task needs to know, by their collection. */
-export function shareCovers(
-  location: OsdLocation,
+/** The collections whose units of an earlier scan a share's task needs to know; undefined: all. */
+export const shareCollections = (
+  { kind }: OsdLocation,
   share: ScanShare,
-): (collection: string) => boolean {
-  if (location.kind === 'bluestore') return () => true;
-  const collections = new Set(share);
-  return (collection) => collections.has(collection);
-}
+): readonly string[] | undefined => (kind === 'bluestore' ? undefined : share);

@@ -3,7 +3,7 @@ import { scanLoose } from './loose/loose-scan.ts';
 import { type ShareOptions, scanFileStore } from './scan-filestore.ts';
 
 export type { KnownUnit } from './filestore/filestore-scan.ts';
-export { type ScanShare, scanShares, shareCovers } from './scan-shares.ts';
+export { type ScanShare, scanShares, shareCollections } from './scan-shares.ts';
 
 /** Hands every object of a share to the sink; what cannot be read is reported and passed over. */
 export function scanShare(options: ShareOptions): void {

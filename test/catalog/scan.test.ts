@@ -94,6 +94,29 @@ describe('a scan', () => {
     expect([new Catalog(one).unfinished, new Catalog(all).unfinished]).toEqual([false, false]);
   });
 
+  it.each([
+    ['one reader', { readers: 1 }],
+    ['one reader that may turn out to be too few', { readers: 1, most: 3, spins: true }],
+    ['many readers', { readers: 5 }],
+  ])('gives the same with %s, and finds nothing changed with any other', async (_, lane) => {
+    const [storage, other] = [memoryStorage(), memoryStorage()];
+    const lanes = { of: () => ({ device: 'one', ...lane }) };
+    await scanInto(storage, [osd(0), osd(1)], { lanes });
+    await scanInto(other, [osd(0), osd(1)]);
+    expect(contents(storage)).toEqual(contents(other));
+    const positions = () => new Catalog(storage).osds().flatMap(({ segments }) => segments);
+    const before = new Set(positions().map(({ position }) => position));
+    await scanInto(storage, [osd(0), osd(1)]);
+    await scanInto(storage, [osd(0), osd(1)], { lanes });
+    expect(contents(storage)).toEqual(contents(other));
+    const fresh = positions().filter(({ position }) => !before.has(position));
+    expect(fresh.flatMap(({ units }) => units)).toEqual([]);
+    const directories = new Catalog(other).osds().flatMap(({ segments }) => segments);
+    const units = directories.flatMap((segment) => segment.units);
+    // By both scans that came after.
+    expect(fresh.flatMap((segment) => segment.kept())).toHaveLength(2 * units.length);
+  });
+
   it('tells of metadata whose database is gone', async () => {
     const place = copy();
     rmSync(path.join(place, 'current/omap'), { recursive: true });
