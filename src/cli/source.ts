@@ -1,6 +1,7 @@
 import { Catalog, type CatalogOsd } from '../catalog/catalog.ts';
 import { osdKey, osdName } from '../catalog/osd-records.ts';
 import { CatalogScan } from '../catalog/scan.ts';
+import { Semaphore } from '../catalog/semaphore.ts';
 import {
   errorText,
   isSourceFault,
@@ -36,6 +37,9 @@ import { findOsds } from './find-osds.ts';
 import { deviceOffsets } from './offset-option.ts';
 import type { SourceOptions } from './options.ts';
 import { placeParts } from './place-parts.ts';
+
+/** Images without a header, whose objects lie on different disks: of each the rows are in memory meanwhile. */
+const EXAMINED_AT_ONCE = 4;
 
 /** More threads than this only compete for memory. */
 const MAX_THREADS = 64;
@@ -233,14 +237,19 @@ export async function examine(source: Source, images: readonly Image[]): Promise
   const headless = images.filter((image) => image.headless);
   if (headless.length === 0 || source.locations.size === 0) return;
   const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
-  for (const image of headless) {
-    try {
-      await examineHeadless(image, lanes);
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      image.problems.push(errorText(error));
-    }
-  }
+  const gate = new Semaphore(EXAMINED_AT_ONCE);
+  await Promise.all(
+    headless.map((image) =>
+      gate.use(async () => {
+        try {
+          await examineHeadless(image, lanes);
+        } catch (error) {
+          if (!isSourceFault(error)) throw error;
+          image.problems.push(errorText(error));
+        }
+      }),
+    ),
+  );
 }
 
 /** Names of OSDs as `--exclude-osd` gives them: `osd.3` or `3`. @throws NOT_FOUND when there is none */

@@ -1,10 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../../src/catalog/segment.ts';
-import type { Cluster, ClusterOsd } from '../../src/image/cluster.ts';
-import { headlessImage } from '../../src/image/headless.ts';
-import type { DataPrefix } from '../../src/image/object-table.ts';
-import type { PgDecision } from '../../src/image/pg-decision.ts';
 import { segmentOf } from '../helpers/segments.ts';
+import { imageOf, KNOWS_BETTER, NO_AUTHORITY, prefixOf } from './headless-images.ts';
 
 const MIB = 2 ** 20;
 
@@ -22,38 +19,11 @@ function segmentFrom(from: number, n: number, reads: { rows: number }): Segment 
   return segment;
 }
 
-/** An image's rows, a segment on an OSD of its own each. */
-function prefixOf(segments: Segment[]): DataPrefix {
-  const postings = segments.flatMap((segment, index) =>
-    segment.head.groups.map((group) => {
-      const osd = { index, name: `osd.${index}` } as ClusterOsd;
-      return { osd, segment, group, shard: -1 };
-    }),
-  );
-  const names = { prefix: Buffer.from('rbd_data.1'), namespace: Buffer.alloc(0) };
-  return { pool: 2, ...names, postings, odd: [] };
-}
-
-const ALONE: PgDecision = {
-  ...{ authority: undefined, copies: [], doubt: undefined, absenceDoubt: undefined, agreed: false },
-  blind: new Map(),
-};
-const DELETED = new Map([['key', { isDelete: true }]]);
-/** The one PG there is knows all objects as deleted. */
-const KNOWS_BETTER = {
-  ...ALONE,
-  copies: [{ missing: { get: () => DELETED.get('key') } }],
-} as unknown as PgDecision;
-
-const clusterThat = (decision: PgDecision) =>
-  ({ pgs: { decide: () => decision } }) as unknown as Cluster;
-const nameless = () => ({ name: Buffer.from('1'), named: false, trash: undefined });
-
 describe('an image without a header', () => {
   it('is found by one piece of the catalog, the rest being read when its size or snapshots are asked for', () => {
     const reads = { rows: 0 };
     const prefix = prefixOf([0, 10, 20].map((from) => segmentFrom(from, 10, reads)));
-    const image = headlessImage(clusterThat(ALONE), prefix, nameless)!;
+    const image = imageOf(NO_AUTHORITY, prefix)!;
     expect(image.headless).toBe(true);
     expect(image.header.objectPrefix).toEqual(Buffer.from('rbd_data.1'));
     expect(reads.rows).toBe(1);
@@ -66,24 +36,20 @@ describe('an image without a header', () => {
   it('is found by the number of its rows where that is large', () => {
     const reads = { rows: 0 };
     const prefix = prefixOf([segmentFrom(0, 2500, reads), segmentFrom(2500, 2500, reads)]);
-    expect(headlessImage(clusterThat(KNOWS_BETTER), prefix, nameless)).toBeDefined();
+    expect(imageOf(KNOWS_BETTER, prefix)).toBeDefined();
     expect(reads.rows).toBe(0);
   });
 
   it('is none where its PG knows all of few objects as deleted', () => {
     const reads = { rows: 0 };
     const prefix = prefixOf([segmentFrom(0, 100, reads), segmentFrom(100, 100, reads)]);
-    expect(headlessImage(clusterThat(KNOWS_BETTER), prefix, nameless)).toBeUndefined();
+    expect(imageOf(KNOWS_BETTER, prefix)).toBeUndefined();
     expect(reads.rows).toBe(3);
   });
 
   it('takes guesses that somebody has made better', () => {
     const reads = { rows: 0 };
-    const image = headlessImage(
-      clusterThat(ALONE),
-      prefixOf([segmentFrom(0, 1, reads)]),
-      nameless,
-    )!;
+    const image = imageOf(NO_AUTHORITY, prefixOf([segmentFrom(0, 1, reads)]))!;
     image.guesses = ['seen'];
     expect(image.guesses).toEqual(['seen']);
     expect(reads.rows).toBe(1);
@@ -94,7 +60,7 @@ describe('an image without a header', () => {
     const sound = segmentFrom(0, 10, reads);
     const damaged = segmentFrom(10, 10, reads);
     damaged.head.groups[0]![5] ^= 1;
-    const image = headlessImage(clusterThat(ALONE), prefixOf([sound, damaged]), nameless)!;
+    const image = imageOf(NO_AUTHORITY, prefixOf([sound, damaged]))!;
     expect(image.header.size).toBe(0);
     expect(image.header.snapshots).toEqual([]);
     expect(image.guesses.at(-1)).toBe('size 0: its rows in the catalog are damaged');
