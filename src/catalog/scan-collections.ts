@@ -51,6 +51,6 @@ export async function scanCollections(task: ScanTask): Promise<ShareResult> {
   const seconds = (performance.now() - began) / 1000;
   return {
     ...{ damage: damage.kept, damageCount: damage.count },
-    ...{ directories: builder.directories, seconds },
+    ...{ listed: builder.listed, seconds },
   };
 }

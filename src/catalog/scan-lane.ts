@@ -7,35 +7,45 @@ const SPINNING_DIRECTORIES = 500;
 /** Of fewer nothing follows: they may have lain side by side. */
 const ENOUGH_DIRECTORIES = 100;
 
+/** Threads beside one for each device, which fast devices share: work for slow ones must not wait for theirs. */
+export interface SpareThreads {
+  left: number;
+}
+
 /**
  * The readers of one device during a scan. The kernel takes many a virtual disk or RAID set for one that spins, and what
  * lies in the page cache comes from no disk: while directories come faster than an arm can move, there are as many readers as
- * the lane takes at most.
+ * the lane takes at most, and as there are threads for.
  */
 export class ScanLane {
   readonly lane: DeviceLane;
   readonly #gate: Semaphore;
-  #isFast = false;
+  readonly #spare: SpareThreads;
+  #extra = 0;
 
-  constructor(lane: DeviceLane) {
+  constructor(lane: DeviceLane, spare: SpareThreads) {
     this.lane = lane;
     this.#gate = new Semaphore(lane.readers);
+    this.#spare = spare;
   }
 
   get readers(): number {
-    const { readers, most = readers } = this.lane;
-    return this.#isFast ? most : readers;
+    return this.lane.readers + this.#extra;
   }
 
   use<T>(work: () => Promise<T>): Promise<T> {
     return this.#gate.use(work);
   }
 
-  /** What one of its readers was done with, while as many others as there are now were at work. */
-  note({ directories, seconds }: Pick<ShareResult, 'directories' | 'seconds'>): void {
-    if (directories < ENOUGH_DIRECTORIES) return;
-    const all = (directories / Math.max(seconds, 1e-6)) * this.readers;
-    this.#isFast = all > (this.#isFast ? SPINNING_DIRECTORIES : 2 * SPINNING_DIRECTORIES);
+  /** What one reader of a FileStore was done with, while others were at work: called before it leaves. */
+  note({ listed, seconds }: Pick<ShareResult, 'listed' | 'seconds'>): void {
+    if (listed < ENOUGH_DIRECTORIES) return;
+    const { readers, most = readers } = this.lane;
+    const all = (listed / Math.max(seconds, 1e-6)) * this.#gate.held;
+    const isFast = all > (this.#extra > 0 ? SPINNING_DIRECTORIES : 2 * SPINNING_DIRECTORIES);
+    const extra = isFast ? Math.min(most - readers, this.#extra + this.#spare.left) : 0;
+    this.#spare.left -= extra - this.#extra;
+    this.#extra = extra;
     this.#gate.limit = this.readers;
   }
 }

@@ -39,8 +39,8 @@ export interface ScanResult {
 
 /** Of one share. */
 export interface ShareResult extends ScanResult {
-  /** directories listed, or found unchanged */
-  directories: number;
+  /** units listed; those found unchanged do not count */
+  listed: number;
   /** that it took */
   seconds: number;
 }

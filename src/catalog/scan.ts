@@ -13,7 +13,7 @@ import { type OsdEnd, osdKey, osdName } from './osd-records.ts';
 import { OsdScan } from './osd-scan.ts';
 import { pack } from './packing.ts';
 import { RECORD, type RecordType } from './record-log.ts';
-import { ScanLane } from './scan-lane.ts';
+import { ScanLane, type SpareThreads } from './scan-lane.ts';
 import type {
   FinishedSegment,
   MetadataResult,
@@ -49,10 +49,12 @@ export class CatalogScan {
   readonly #context: ScanContext;
   readonly #devices = new Map<string, ScanLane>();
   readonly #newestMap = new Map<string, number>();
+  readonly #spare: SpareThreads;
 
   constructor(catalog: Catalog, context: ScanContext) {
     this.#catalog = catalog;
     this.#context = context;
+    this.#spare = { left: context.runner.spare ?? 0 };
     for (const { clusterFsid, epoch } of catalog.osdMaps()) this.#sawMap(clusterFsid, epoch);
   }
 
@@ -132,7 +134,7 @@ export class CatalogScan {
     const lane = this.#context.lanes.of(location.dataPath);
     let device = this.#devices.get(lane.device);
     if (device === undefined) {
-      device = new ScanLane(lane);
+      device = new ScanLane(lane, this.#spare);
       this.#devices.set(lane.device, device);
     }
     return device;
@@ -161,7 +163,8 @@ export class CatalogScan {
         // A task whose segments cannot be stored waits for ever.
         const result = await Promise.race([scanned, store.failed]);
         damage.add(result);
-        device.note(result);
+        // Of other stores a unit is no directory.
+        if (location.kind === 'filestore') device.note(result);
       } catch (error) {
         if (!isSourceFault(error)) {
           store.close();

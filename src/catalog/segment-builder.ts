@@ -43,8 +43,8 @@ export class SegmentBuilder implements ObjectSink {
   readonly #units = new UnitPacker();
   /** of the current unit, once it is asked for */
   #directory: Uint8Array | undefined;
-  /** units that began or were kept, in all segments */
-  directories = 0;
+  /** units that were listed, in all segments */
+  listed = 0;
   #kept: Buffer[] = [];
   #unreadable: number[] = [];
   #named: NamedEntry[] = [];
@@ -80,7 +80,7 @@ export class SegmentBuilder implements ObjectSink {
   }
 
   beginUnit(path: Uint8Array): void {
-    this.directories++;
+    this.listed++;
     this.#units.begin(path);
     this.#directory = undefined;
     this.#objectsBefore = this.#counters.objects;
@@ -101,7 +101,6 @@ export class SegmentBuilder implements ObjectSink {
   }
 
   keptUnit(path: Uint8Array): void {
-    this.directories++;
     this.#kept.push(Buffer.from(path));
   }
 

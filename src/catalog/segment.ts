@@ -155,6 +155,12 @@ export class Segment {
   /** @throws CORRUPT */
   rows(group: GroupEntry): GroupRows {
     const [, , n, at, length, crc, ...columns] = group;
+    const widths = [0, 1, 2, 3].map((i) => columns[2 * i + 1] ?? 0);
+    // Rows of no width at all would be the same object again and again: a claim, however many there are.
+    const width = widths.reduce((sum, each) => sum + each, 0);
+    if (width * n !== length || (width === 0 && n > 1)) {
+      throw corruptError(`catalog: ${n} rows in ${length} bytes`);
+    }
     const bytes = this.#blob({ at, length, crc }, 'rows');
     const out = [0, 1, 2, 3].map(() => new Uint32Array(n));
     let from = 0;

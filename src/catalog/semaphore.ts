@@ -8,6 +8,11 @@ export class Semaphore {
     this.#limit = limit;
   }
 
+  /** How many are in. */
+  get held(): number {
+    return this.#held;
+  }
+
   /** May change while some are in: they are not turned out. */
   set limit(limit: number) {
     this.#limit = limit;

@@ -6,9 +6,10 @@ import { type Image, imageSpecText, snapshotName } from '../image/image.ts';
 import { type ReplayedJournal, readImageJournal } from '../image/image-journal.ts';
 import { buildLayer, findSnapshot, type Layer, layerAt } from '../image/layer.ts';
 import type { CommandContext } from './context.ts';
+import { examine } from './examine.ts';
 import type { ImageOptions, SourceOptions } from './options.ts';
 import { selectImage } from './select-image.ts';
-import { examine, type Source } from './source.ts';
+import type { Source } from './source.ts';
 
 export interface DiffOptions extends ImageOptions, SourceOptions {
   spec: string | undefined;
@@ -42,8 +43,9 @@ export async function diffEnds(
   options: DiffOptions,
   context: CommandContext,
 ): Promise<DiffEndpoints> {
-  const { image, snapshot } = selectImage(source, options);
-  await examine(source, [image]);
+  const chosen = selectImage(source, options);
+  await examine(source, [chosen]);
+  const { image, snapshot } = chosen;
   const lanes = lanesFor(source, options);
   const noParent = !options.parent;
   const to = buildLayer(image, snapshot, { noParent });

@@ -5,6 +5,7 @@ import { imageSpecText } from '../image/image.ts';
 import { freeBytes, isStream } from '../io/destination-paths.ts';
 import { type CommandContext, printJson } from './context.ts';
 import { type ImageExport, layerOf, objectBytes, overridesOf } from './image-export.ts';
+import { perImage } from './per-image.ts';
 import { bytesText, countText, durationText } from './progress.ts';
 import { missingOsds, recoveryReport, verdictOf } from './render/recovery-report.ts';
 import type { Source } from './source.ts';
@@ -104,9 +105,16 @@ export async function dryRun(
 ): Promise<ExitCode> {
   const { source, context } = requests[0]!;
   const estimates: Estimate[] = [];
-  for (const request of requests) estimates.push(await estimateOne(request));
+  let failed = false;
+  for (const request of requests) {
+    const spec = imageSpecText(request.image);
+    const estimate = await perImage(context, spec, requests.length, () => estimateOne(request));
+    if (estimate === undefined) failed = true;
+    else estimates.push(estimate);
+  }
   const totals = totalsOf(source, directory, estimates);
   if (context.json) printJson(context, { dry_run: true, ...totals, images: estimates });
   else show(estimates, totals, context);
+  if (failed) return EXIT.failed;
   return estimates.every(({ complete }) => complete) ? EXIT.ok : EXIT.incomplete;
 }

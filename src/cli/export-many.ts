@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { nameToText } from '../bytes/names.ts';
 import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
-import { errorText, SalvageError } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, SalvageError } from '../errors/salvage-error.ts';
 import { allInFlight } from '../export/in-flight.ts';
 import { imageSpecText, snapshotName } from '../image/image.ts';
 import { makeDirectory } from '../io/destination-paths.ts';
@@ -40,9 +40,19 @@ export interface ManyRequest {
   signal: AbortSignal;
 }
 
+/** Bytes that it will have; 0 where it will fail, as it says when its turn comes. */
+function sizeOf(request: ImageExport): number {
+  try {
+    return layerOf(request).size;
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return 0;
+  }
+}
+
 /** One bar over all images. */
 function shared(progress: Progress, requests: readonly ImageExport[]): Progress {
-  const total = requests.reduce((sum, request) => sum + layerOf(request).size, 0);
+  const total = requests.reduce((sum, request) => sum + sizeOf(request), 0);
   progress.begin('export', 'bytes', total);
   return { ...silentProgress, advance: (amount) => progress.advance(amount) };
 }

@@ -1,18 +1,9 @@
 import { Catalog, type CatalogOsd } from '../catalog/catalog.ts';
 import { osdKey, osdName } from '../catalog/osd-records.ts';
 import { CatalogScan } from '../catalog/scan.ts';
-import { Semaphore } from '../catalog/semaphore.ts';
-import {
-  errorText,
-  isSourceFault,
-  notFoundError,
-  SalvageError,
-  usageError,
-} from '../errors/salvage-error.ts';
-import { ReadLanes } from '../export/read-lanes.ts';
+import { notFoundError, SalvageError, usageError } from '../errors/salvage-error.ts';
 import type { Cluster } from '../image/cluster.ts';
 import { clustersOf } from '../image/clusters-of.ts';
-import { examineHeadless } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
 import { memoryStorage, openCatalogForReading } from '../io/catalog-storage.ts';
 import { coreCount, deviceLanes } from '../io/device-lanes.ts';
@@ -37,9 +28,6 @@ import { findOsds } from './find-osds.ts';
 import { deviceOffsets } from './offset-option.ts';
 import type { SourceOptions } from './options.ts';
 import { placeParts } from './place-parts.ts';
-
-/** Images without a header, whose objects lie on different disks: of each the rows are in memory meanwhile. */
-const EXAMINED_AT_ONCE = 4;
 
 /** More threads than this only compete for memory. */
 const MAX_THREADS = 64;
@@ -227,29 +215,6 @@ function chooseCluster(clusters: Cluster[], fsid: string | undefined): Cluster[]
   if (chosen.length > 0) return chosen;
   const have = clusters.map((cluster) => cluster.fsid ?? 'unknown').join(', ');
   throw notFoundError(`no OSD of cluster ${fsid} (there are: ${have})`);
-}
-
-/**
- * Looks for evidence on headless images' size where their objects can be read. Where the catalog is damaged an image
- * stays as it was, and its `problems` say so.
- */
-export async function examine(source: Source, images: readonly Image[]): Promise<void> {
-  const headless = images.filter((image) => image.headless);
-  if (headless.length === 0 || source.locations.size === 0) return;
-  const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
-  const gate = new Semaphore(EXAMINED_AT_ONCE);
-  await Promise.all(
-    headless.map((image) =>
-      gate.use(async () => {
-        try {
-          await examineHeadless(image, lanes);
-        } catch (error) {
-          if (!isSourceFault(error)) throw error;
-          image.problems.push(errorText(error));
-        }
-      }),
-    ),
-  );
 }
 
 /** Names of OSDs as `--exclude-osd` gives them: `osd.3` or `3`. @throws NOT_FOUND when there is none */

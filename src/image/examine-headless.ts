@@ -131,6 +131,9 @@ function isObjectSize(bytes: number): boolean {
   }
 }
 
+/** MAX_OBJECT_MAP_OBJECT_COUNT of cls_rbd: larger images have no object map. */
+const MAX_OBJECTS = 256_000_000;
+
 /** How many objects the head's object map counts. */
 async function objectMapCount(image: Image, reader: EvidenceReader): Promise<number | undefined> {
   const name = objectMapObject(image.id);
@@ -139,7 +142,9 @@ async function objectMapCount(image: Image, reader: EvidenceReader): Promise<num
   const start = copies.length === 0 ? undefined : await reader.readStart(copies, 18);
   if (start === undefined || start.length < 18) return undefined;
   const head = new ByteReader(start, 'object map');
-  return head.u32() === 14 && head.u16() === 0x0101 && head.u32() === 8 ? head.size() : undefined;
+  if (head.u32() !== 14 || head.u16() !== 0x0101 || head.u32() !== 8) return undefined;
+  const count = Number(head.u64());
+  return count <= MAX_OBJECTS ? count : undefined;
 }
 
 async function startOfImage(objects: ObjectTable, reader: EvidenceReader) {
@@ -182,15 +187,26 @@ async function guessSize(
   };
 }
 
-/** Replaces the first guesses about a headless image by what its objects say. */
-export async function examineHeadless(image: Image, reader: EvidenceReader): Promise<void> {
+/** The objects of a headless image. @throws CORRUPT when the catalog is damaged there */
+export const headlessObjects = ({ cluster, pool, namespace, header }: Image): ObjectTable =>
+  new ObjectTable(cluster.dataPrefix(header.dataPool ?? pool, namespace, header.objectPrefix));
+
+/**
+ * Replaces the first guesses about a headless image by what its objects say.
+ * @param known log2 of the object size where the operator knows it
+ */
+export async function examineHeadless(
+  image: Image,
+  objects: ObjectTable,
+  reader: EvidenceReader,
+  known?: number,
+): Promise<void> {
   const { header } = image;
-  const pool = header.dataPool ?? image.pool;
-  const objects = new ObjectTable(
-    image.cluster.dataPrefix(pool, image.namespace, header.objectPrefix),
-  );
   const content = await startOfImage(objects, reader);
-  const order = await guessOrder(objects, content, reader);
+  const order =
+    known === undefined
+      ? await guessOrder(objects, content, reader)
+      : { value: known, because: 'as the options say' };
   const objectSize = 2 ** order.value;
   const size = await guessSize(image, objects, objectSize, content, reader);
   // From these rows: the header as it is would read them all again.

@@ -44,10 +44,9 @@ function namingOf({ pool, prefix }: DataPrefix): Naming | undefined {
  */
 function existsAnywhere(cluster: Cluster, prefix: DataPrefix): boolean {
   if (certainRows(prefix) > EXISTENCE_ROWS) return true;
-  const [first] = prefix.postings;
-  if (first !== undefined && existsAmong(cluster, { ...prefix, postings: [first], odd: [] })) {
-    return true;
-  }
+  const [first, ...others] = prefix.postings;
+  const isPart = first !== undefined && others.length + prefix.odd.length > 0;
+  if (isPart && existsAmong(cluster, { ...prefix, postings: [first], odd: [] })) return true;
   return existsAmong(cluster, prefix);
 }
 
@@ -81,42 +80,36 @@ function existsAmong(cluster: Cluster, prefix: DataPrefix): boolean {
 export const snapshotsOf = (cloneIds: readonly number[], size: number): Snapshot[] =>
   cloneIds.map((id) => plainSnapshot({ id: BigInt(id), name: textToName(`snap-${id}`), size }));
 
-/** What all rows of an image tell, read when it is first asked for. */
-class LazyExtent {
-  readonly #prefix: DataPrefix;
-  readonly #problems: string[];
-  #known: { size: number; snapshots: Snapshot[]; because: string } | undefined;
+/** What all rows of an image tell. */
+interface Known {
+  size: number;
+  snapshots: Snapshot[];
+  guesses: string[];
+}
 
-  /** @param problems the image's, where damage to the catalog is noted */
-  constructor(prefix: DataPrefix, problems: string[]) {
-    this.#prefix = prefix;
-    this.#problems = problems;
-  }
-
-  get known() {
-    this.#known ??= this.#read();
-    return this.#known;
-  }
-
-  #read() {
-    try {
-      const { lastObjectNo, cloneIds } = extentOf(this.#prefix);
+/** Reads it when it is first asked for. @throws CORRUPT when the catalog is damaged there */
+function lazily(prefix: DataPrefix): () => Known {
+  let known: Known | undefined;
+  return () => {
+    if (known === undefined) {
+      const { lastObjectNo, cloneIds } = extentOf(prefix);
       const size = sizeUpTo(lastObjectNo);
-      const because = `the highest object is ${lastObjectNo}`;
-      return { size, snapshots: snapshotsOf(cloneIds, size), because };
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      this.#problems.push(errorText(error));
-      return { size: 0, snapshots: [], because: 'its rows in the catalog are damaged' };
+      const guesses = [
+        'object size 4 MiB: nothing is known, most images have it',
+        `size ${size}: the highest object is ${lastObjectNo}`,
+      ];
+      known = { size, snapshots: snapshotsOf(cloneIds, size), guesses };
     }
-  }
+    return known;
+  };
 }
 
 const sizeUpTo = (lastObjectNo: number): number => (lastObjectNo + 1) * 2 ** DEFAULT_ORDER;
 
 /**
  * The image that data objects without a header come from; undefined when they are none that exist.
- * Size and object size are the crudest of guesses here: `examineHeadless` looks for evidence.
+ * Size and object size are the crudest of guesses here: `examineHeadless` looks for evidence. They, and the snapshots, are
+ * found when they are asked for, and throw CORRUPT where the catalog is damaged.
  * @param nameOf what index objects still call the id
  */
 export function headlessImage(
@@ -126,10 +119,16 @@ export function headlessImage(
 ): Image | undefined {
   const naming = namingOf(prefix);
   if (naming === undefined) return undefined;
-  if (!existsAnywhere(cluster, prefix)) return undefined;
-  const { pool, id, dataPool, format } = naming;
   const problems = ['its header is lost: parent, striping and the names of snapshots are unknown'];
-  const extent = new LazyExtent(prefix, problems);
+  try {
+    if (!existsAnywhere(cluster, prefix)) return undefined;
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    // Whether it exists cannot be found out, which is no reason to hide it, nor the other images.
+    problems.push(errorText(error));
+  }
+  const { pool, id, dataPool, format } = naming;
+  const known = lazily(prefix);
   const base = {
     ...{ size: 0, order: DEFAULT_ORDER, objectPrefix: prefix.prefix },
     ...{ snapSeq: 0n, snapshots: [] },
@@ -141,20 +140,15 @@ export function headlessImage(
     header: {
       ...{ ...plainHeader(base), dataPool },
       get size() {
-        return extent.known.size;
+        return known().size;
       },
       get snapshots() {
-        return extent.known.snapshots;
+        return known().snapshots;
       },
     },
     headless: true,
     get guesses() {
-      if (examined !== undefined) return examined;
-      const { size, because } = extent.known;
-      return [
-        'object size 4 MiB: nothing is known, most images have it',
-        `size ${size}: ${because}`,
-      ];
+      return examined ?? known().guesses;
     },
     set guesses(texts) {
       examined = texts;

@@ -119,6 +119,10 @@ function forEachRow({ postings, odd }: DataPrefix, groups: Iterable<GroupRows>, 
   }
 }
 
+/** Those that are no ROW_*, ascending. */
+const cloneIdsOf = (snaps: ReadonlySet<number>): number[] =>
+  [...snaps].filter((snap) => snap >= 0).sort((a, b) => a - b);
+
 /** What an image's rows come to. */
 export interface Extent {
   /** the highest object number there is, -1 without any */
@@ -133,12 +137,12 @@ export function extentOf(prefix: DataPrefix): Extent {
     for (const { segment, group } of prefix.postings) yield segment.rows(group);
   }
   let lastObjectNo = -1;
-  const ids = new Set<number>();
+  const snaps = new Set<number>();
   forEachRow(prefix, groups(), (objectNo, snap) => {
     if (objectNo > lastObjectNo) lastObjectNo = objectNo;
-    if (snap >= 0) ids.add(snap);
+    snaps.add(snap);
   });
-  return { lastObjectNo, cloneIds: [...ids].sort((a, b) => a - b) };
+  return { lastObjectNo, cloneIds: cloneIdsOf(snaps) };
 }
 
 /** Copies of one image's data objects, sorted by object number. 24 bytes a copy. */
@@ -155,7 +159,6 @@ export class ObjectTable {
   /** Reads the rows of a prefix. @throws CORRUPT when the catalog is damaged there */
   constructor(prefix: DataPrefix) {
     this.#prefix = prefix;
-    // All are read before room is made for them: what a damaged head claims is found out by then.
     const groups = prefix.postings.map(({ segment, group }) => segment.rows(group));
     const total = groups.reduce((sum, rows) => sum + rows.length, prefix.odd.length);
     const objectNo = new Float64Array(total);
@@ -234,10 +237,7 @@ export class ObjectTable {
 
   /** Ids of all clones, ascending. */
   cloneIds(): number[] {
-    const ids = new Set<number>();
-    for (let row = 0; row < this.length; row++)
-      if (this.#snap[row]! >= 0) ids.add(this.#snap[row]!);
-    return [...ids].sort((a, b) => a - b);
+    return cloneIdsOf(new Set(this.#snap));
   }
 
   /** Where a row's object lies. */

@@ -48,6 +48,8 @@ export interface CatalogStorage {
 
 /** Runs tasks on worker threads. The name is an export of `workers/worker.ts`. */
 export interface TaskRunner {
+  /** threads that it may have beside those that it has from the beginning; undefined: none */
+  readonly spare?: number;
   /** @throws what the task threw, as the `SalvageError` it was */
   run<Value>(name: string, task: unknown, transfer?: readonly object[]): Promise<Value>;
   /** what turned out damaged in the stores that tasks read objects of: the first of it, in words */

@@ -98,6 +98,7 @@ export function startPool(
   const damage = new Set<string>();
   return {
     damage,
+    spare: most - threads,
     async run<Value>(name: string, task: unknown, transfer: readonly object[] = []) {
       const pulse = new PulseWatch();
       const stop = new AbortController();

@@ -12,13 +12,14 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { RECORD } from '../../src/catalog/record-log.ts';
+import type { ShareResult } from '../../src/catalog/scan-messages.ts';
 import {
   destinationError,
   sourceIoError,
   unsupportedError,
 } from '../../src/errors/salvage-error.ts';
 import { memoryStorage } from '../../src/io/catalog-storage.ts';
-import type { TaskRunner } from '../../src/io/ports.ts';
+import type { CatalogStorage, TaskRunner } from '../../src/io/ports.ts';
 import { detectOsds } from '../../src/store/detect.ts';
 import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { fingerprint } from '../helpers/program.ts';
@@ -115,6 +116,43 @@ describe('a scan', () => {
     const units = directories.flatMap((segment) => segment.units);
     // By both scans that came after.
     expect(fresh.flatMap((segment) => segment.kept())).toHaveLength(2 * units.length);
+  });
+
+  /** Answers of all parts, and how many were scanned at once, where a device seems to list at some speed. */
+  async function watched(storage: CatalogStorage, seconds?: number) {
+    const shares: ShareResult[] = [];
+    let [active, most] = [0, 0];
+    const runner: TaskRunner = {
+      ...pool,
+      spare: 1,
+      async run<T>(name: string, task: unknown, transfer?: readonly object[]): Promise<T> {
+        if (name !== 'scan') return pool.run<T>(name, task, transfer);
+        most = Math.max(most, ++active);
+        const share = await pool.run<ShareResult>(name, task, transfer);
+        active--;
+        shares.push(share);
+        return (seconds === undefined ? share : { ...share, listed: 1000, seconds }) as T;
+      },
+    };
+    const lanes = { of: () => ({ device: 'one', readers: 1, most: 2, spins: true }) };
+    await scanInto(storage, [osd(0)], { lanes, runner });
+    return { most, shares };
+  }
+
+  it('has one reader for a disk that spins, and more once it seems to be none', async () => {
+    expect((await watched(memoryStorage(), 10)).most).toBe(1);
+    expect((await watched(memoryStorage(), 0.1)).most).toBe(2);
+  });
+
+  it('tells how many directories it has listed, of those that it knows none', async () => {
+    const storage = memoryStorage();
+    const listed = async () =>
+      (await watched(storage)).shares.reduce((sum, share) => sum + share.listed, 0);
+    const first = await listed();
+    const segments = new Catalog(storage).osds().flatMap((one) => one.segments);
+    expect(first).toBe(segments.flatMap(({ units }) => units).length);
+    expect(first).toBeGreaterThan(0);
+    expect(await listed()).toBe(0);
   });
 
   it('tells of metadata whose database is gone', async () => {

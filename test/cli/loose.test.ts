@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
+import { collectionsOf, copyObjects, objectFiles } from '../helpers/loose-objects.ts';
 import { fingerprint, salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 
 /**
@@ -19,35 +20,6 @@ interface Report {
   doubtful: { offset: number; length: number }[];
   totals: { lost_bytes: number; doubtful_bytes: number };
   guesses: string[];
-}
-
-function* objectFiles(directory: string): Generator<string> {
-  for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    const file = path.join(directory, entry.name);
-    if (entry.isDirectory() && !entry.name.endsWith('_TEMP')) yield* objectFiles(file);
-    else if (entry.isFile()) yield file;
-  }
-}
-
-const collectionsOf = (osd: string): string[] => {
-  const current = path.join(fixtureOsds('basic'), osd, 'current');
-  return readdirSync(current).flatMap((name) =>
-    name.endsWith('_head') ? [path.join(current, name)] : [],
-  );
-};
-
-/** Copies bytes and nothing else; `undefined`: leave the file out. */
-function copyObjects(
-  osd: string,
-  to: string,
-  rename: (name: string) => string | undefined,
-): string {
-  mkdirSync(to, { recursive: true });
-  for (const file of collectionsOf(osd).flatMap((collection) => [...objectFiles(collection)])) {
-    const name = rename(path.basename(file));
-    if (name !== undefined) copyFileSync(file, path.join(to, name));
-  }
-  return to;
 }
 
 async function recovered(spec: string, truthSpec: string, ...options: string[]) {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type EvidenceReader, examineHeadless } from '../../src/image/examine-headless.ts';
+import {
+  type EvidenceReader,
+  examineHeadless,
+  headlessObjects,
+} from '../../src/image/examine-headless.ts';
 import type { CopyAttrs } from '../../src/store/object-attrs.ts';
 import { OBJECT_INFO_HEAD } from '../ceph/samples.ts';
 import { segmentOf } from '../helpers/segments.ts';
@@ -51,7 +55,7 @@ describe('the object size of an image without a header', () => {
   it('is what clients announced; a few objects that agree are enough', async () => {
     const { asked, reader } = readerOf(() => attrs(4 * MIB, infoWith(8 * MIB)));
     const found = image();
-    await examineHeadless(found, reader);
+    await examineHeadless(found, headlessObjects(found), reader);
     expect(found.header.order).toBe(23);
     expect(found.header.size).toBe(OBJECTS * 8 * MIB);
     expect(found.guesses[0]).toContain('clients announced objects of 8388608 bytes');
@@ -65,7 +69,7 @@ describe('the object size of an image without a header', () => {
   ])('is the largest that was announced to many where %s', async (_, hintOf) => {
     const { asked, reader } = readerOf((no) => attrs(4 * MIB, infoWith(hintOf(no))));
     const found = image();
-    await examineHeadless(found, reader);
+    await examineHeadless(found, headlessObjects(found), reader);
     expect(found.header.order).toBe(23);
     expect(asked).toHaveLength(2);
     expect(asked[1]).toBeGreaterThanOrEqual(64);
@@ -74,7 +78,7 @@ describe('the object size of an image without a header', () => {
   it('is worked out from the sizes of many where nothing was announced', async () => {
     const { asked, reader } = readerOf((no) => attrs(no === 0 ? 5 * MIB : MIB));
     const found = image();
-    await examineHeadless(found, reader);
+    await examineHeadless(found, headlessObjects(found), reader);
     expect(found.header.order).toBe(23);
     expect(asked).toHaveLength(2);
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Segment } from '../../src/catalog/segment.ts';
+import { NOSNAP } from '../../src/ceph/encoding.ts';
+import type { ClusterOsd } from '../../src/image/cluster.ts';
 import { segmentOf } from '../helpers/segments.ts';
 import { imageOf, KNOWS_BETTER, NO_AUTHORITY, prefixOf } from './headless-images.ts';
 
@@ -9,7 +11,8 @@ const MIB = 2 ** 20;
 function segmentFrom(from: number, n: number, reads: { rows: number }): Segment {
   const nameOf = (objectNo: number, snap: string) =>
     `rbd\\udata.1.${objectNo.toString(16).padStart(16, '0')}__${snap}_0000000C__2`;
-  const heads = Array.from({ length: n }, (_, i) => nameOf(from + i, 'head'));
+  // As in a directory, in no order.
+  const heads = Array.from({ length: n }, (_, i) => nameOf(from + ((i * 7 + 3) % n), 'head'));
   const segment = segmentOf({ '2.c_head': [nameOf(from, '7'), ...heads] });
   const rows = segment.rows.bind(segment);
   segment.rows = (group) => {
@@ -55,15 +58,60 @@ describe('an image without a header', () => {
     expect(reads.rows).toBe(1);
   });
 
-  it('says why its size is not known where the catalog is damaged', () => {
+  it('is looked for among all rows where a later scan found the directories of many gone', () => {
     const reads = { rows: 0 };
-    const sound = segmentFrom(0, 10, reads);
+    const gone = segmentFrom(0, 5000, reads);
+    gone.dead.add(0);
+    const prefix = prefixOf([gone, segmentFrom(5000, 3, reads)]);
+    expect(imageOf(KNOWS_BETTER, prefix)).toBeUndefined();
+    expect(imageOf(NO_AUTHORITY, prefixOf([gone]))).toBeUndefined();
+    const image = imageOf(NO_AUTHORITY, prefix)!;
+    expect(image.header.size).toBe(5003 * 4 * MIB);
+  });
+
+  it('is found by objects that are kept by their names', () => {
+    const prefix = prefixOf([]);
+    const id = {
+      ...{ pool: 2, namespace: Buffer.alloc(0), name: Buffer.from('rbd_data.1.0000000000000009') },
+      ...{ key: Buffer.alloc(0), snap: NOSNAP, hash: 5, shard: -1 },
+    };
+    const ref = { id, directory: Buffer.from('2.5_head'), fileName: Buffer.from('odd') };
+    const osd = { index: 0, name: 'osd.0' } as ClusterOsd;
+    prefix.odd.push({ osd, ref, objectNo: 9 });
+    expect(imageOf(NO_AUTHORITY, prefix)!.header.size).toBe(10 * 4 * MIB);
+    expect(imageOf(KNOWS_BETTER, prefix)).toBeUndefined();
+  });
+
+  it('is not hidden, nor made out to be empty, where the catalog is damaged', () => {
+    const reads = { rows: 0 };
     const damaged = segmentFrom(10, 10, reads);
     damaged.head.groups[0]![5] ^= 1;
-    const image = imageOf(NO_AUTHORITY, prefixOf([sound, damaged]))!;
-    expect(image.header.size).toBe(0);
-    expect(image.header.snapshots).toEqual([]);
-    expect(image.guesses.at(-1)).toBe('size 0: its rows in the catalog are damaged');
+    for (const segments of [
+      [segmentFrom(0, 10, reads), damaged],
+      [damaged, segmentFrom(0, 10, reads)],
+    ]) {
+      const image = imageOf(NO_AUTHORITY, prefixOf(segments))!;
+      for (const ask of [
+        () => image.header.size,
+        () => image.header.snapshots,
+        () => image.guesses,
+      ]) {
+        expect(ask).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+      }
+    }
+    const image = imageOf(KNOWS_BETTER, prefixOf([damaged]))!;
     expect(image.problems.at(-1)).toMatch(/checksum/);
+  });
+
+  it('has its size again once the catalog can be read', () => {
+    const reads = { rows: 0 };
+    const flaky = segmentFrom(10, 10, reads);
+    const image = imageOf(NO_AUTHORITY, prefixOf([segmentFrom(0, 10, reads), flaky]))!;
+    const group = flaky.head.groups[0]!;
+    const crc = group[5];
+    group[5] = crc + 1;
+    expect(() => image.header.size).toThrow();
+    group[5] = crc;
+    expect(image.header.size).toBe(20 * 4 * MIB);
   });
 });

@@ -1,13 +1,15 @@
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
-import { usageError } from '../../errors/salvage-error.ts';
+import { isSourceFault, usageError } from '../../errors/salvage-error.ts';
 import { checkImage } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
 import { attachObjectMaps } from '../../image/attach-object-maps.ts';
-import { imageSpecText, snapshotName } from '../../image/image.ts';
+import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
 import { readImageJournal } from '../../image/image-journal.ts';
 import { buildLayer } from '../../image/layer.ts';
+import type { Snapshot } from '../../rbd/snapshot.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { examine } from '../examine.ts';
 import { interruptible } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
@@ -18,6 +20,7 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
+import { perImage } from '../per-image.ts';
 import { journalLines, osdJournals } from '../render/osd-journals.ts';
 import {
   type RecoveryReport,
@@ -26,7 +29,7 @@ import {
   verdictOf,
 } from '../render/recovery-report.ts';
 import { type ChosenImage, selectImage } from '../select-image.ts';
-import { examine, type Source } from '../source.ts';
+import type { Source } from '../source.ts';
 import { withSource } from '../with-source.ts';
 
 interface CheckOptions extends CommonOptions, SourceOptions, ImageOptions {
@@ -36,14 +39,22 @@ interface CheckOptions extends CommonOptions, SourceOptions, ImageOptions {
   read?: boolean;
 }
 
+/** None where the catalog is damaged: checking its head says so. */
+function snapshotsOf({ header }: Image): Snapshot[] {
+  try {
+    return header.snapshots.filter(({ namespace }) => namespace.type !== 'trash');
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return [];
+  }
+}
+
 /** The images that were named, or every head and snapshot there is. */
 function chosen(source: Source, options: CheckOptions): ChosenImage[] {
   if (options.all) {
     return source.images.flatMap((image) => [
       { image, snapshot: undefined },
-      ...image.header.snapshots
-        .filter((snapshot) => snapshot.namespace.type !== 'trash')
-        .map((snapshot) => ({ image, snapshot })),
+      ...snapshotsOf(image).map((snapshot) => ({ image, snapshot })),
     ]);
   }
   if (options.id !== undefined) return [selectImage(source, { ...options, spec: undefined })];
@@ -92,23 +103,28 @@ async function checkAll(
   const { signal, done } = interruptible(context);
   try {
     const images = chosen(source, options);
-    await examine(
-      source,
-      images.map(({ image }) => image),
-    );
+    await examine(source, images);
     const reports: RecoveryReport[] = [];
+    let failed = false;
     for (const cluster of source.clusters) {
       for (const line of journalLines(osdJournals(cluster))) context.say(line);
     }
     for (const choice of images) {
       const { image, snapshot } = choice;
       const name = imageSpecText(image, snapshot && nameToText(snapshotName(snapshot)));
-      const report = await checkOne(source, choice, options, context, signal);
+      const report = await perImage(context, name, images.length, () =>
+        checkOne(source, choice, options, context, signal),
+      );
+      if (report === undefined) {
+        failed = true;
+        continue;
+      }
       reports.push(report);
       if (!context.json) context.streams.stdout.write(`${name}: ${verdictOf(report)}\n`);
       showLosses(report, context);
     }
     if (context.json) printJson(context, reports);
+    if (failed) return EXIT.failed;
     return reports.every((report) => report.complete) ? EXIT.ok : EXIT.incomplete;
   } finally {
     done();

@@ -2,10 +2,11 @@ import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { usageError } from '../../errors/salvage-error.ts';
 import { diskUsage, type UsageChoice } from '../../export/disk-usage.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
-import type { Image } from '../../image/image.ts';
+import { type Image, imageSpecText } from '../../image/image.ts';
 import { findSnapshot } from '../../image/layer.ts';
 import { imagesIn } from '../../image/pool-contents.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { examine } from '../examine.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -15,6 +16,7 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
+import { perImage } from '../per-image.ts';
 import {
   mergedUsage,
   type UsageJson,
@@ -22,9 +24,9 @@ import {
   usageTable,
   usageTotals,
 } from '../render/usage-rows.ts';
-import { selectImage } from '../select-image.ts';
+import { type ChosenImage, selectImage } from '../select-image.ts';
 import { selectPools } from '../select-pool.ts';
-import { examine, type Source } from '../source.ts';
+import type { Source } from '../source.ts';
 import { withSource } from '../with-source.ts';
 
 interface DuOptions extends CommonOptions, SourceOptions, ImageOptions {
@@ -48,37 +50,33 @@ function imagesMeant(source: Source, options: DuOptions): Image[] {
     .filter(({ trash, headless }) => all || (trash === undefined && !headless));
 }
 
-interface Wanted extends UsageChoice {
-  image: Image;
+function chosen(source: Source, options: DuOptions): ChosenImage[] {
+  if (isOne(options)) return [selectImage(source, options)];
+  if (options.fromSnap !== undefined) throw usageError('--from-snap needs an image');
+  return imagesMeant(source, options).map((image) => ({ image, snapshot: undefined }));
 }
 
-function wantedOf(source: Source, options: DuOptions): Wanted[] {
-  const { fromSnap } = options;
-  if (!isOne(options)) {
-    if (fromSnap !== undefined) throw usageError('--from-snap needs an image');
-    return imagesMeant(source, options).map((image) => ({ image }));
-  }
-  const { image, snapshot } = selectImage(source, options);
-  return [
-    {
-      image,
-      ...(snapshot === undefined ? {} : { at: snapshot }),
-      ...(fromSnap === undefined ? {} : { from: findSnapshot(image, fromSnap) }),
-    },
-  ];
-}
+const choiceOf = ({ image, snapshot }: ChosenImage, { fromSnap }: DuOptions): UsageChoice => ({
+  ...(snapshot === undefined ? {} : { at: snapshot }),
+  ...(fromSnap === undefined ? {} : { from: findSnapshot(image, fromSnap) }),
+});
 
 export async function du(options: DuOptions, context: CommandContext): Promise<ExitCode> {
   return withSource(options, context, async (source) => {
-    const wanted = wantedOf(source, options);
-    await examine(
-      source,
-      wanted.map(({ image }) => image),
-    );
+    const wanted = chosen(source, options);
+    await examine(source, wanted);
     const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
     const rows: UsageJson[] = [];
-    for (const { image, ...choice } of wanted) {
-      const usages = await diskUsage(image, lanes, choice);
+    let failed = false;
+    for (const one of wanted) {
+      const { image } = one;
+      const usages = await perImage(context, imageSpecText(image), wanted.length, () =>
+        diskUsage(image, lanes, choiceOf(one, options)),
+      );
+      if (usages === undefined) {
+        failed = true;
+        continue;
+      }
       const own = usages.map((usage) => usageJson(image, usage));
       rows.push(...(options.mergeSnapshots ? mergedUsage(own) : own));
     }
@@ -90,6 +88,7 @@ export async function du(options: DuOptions, context: CommandContext): Promise<E
       const spec = snapshot === undefined ? name : `${name}@${snapshot}`;
       context.warn(`${spec}: of some objects it is not known whether they exist; check says which`);
     }
+    if (failed) return EXIT.failed;
     return unknown.length === 0 ? EXIT.ok : EXIT.incomplete;
   });
 }

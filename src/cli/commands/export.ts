@@ -6,6 +6,7 @@ import { allocatedBytes, isStream } from '../../io/destination-paths.ts';
 import { refuseInSource } from '../../io/refuse-sources.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { dryRun } from '../dry-run.ts';
+import { examine } from '../examine.ts';
 import { exportMany } from '../export-many.ts';
 import { exportWithHistory } from '../export-with-history.ts';
 import { type ExportOptions, exportLanes, exportOne, overridesOf } from '../image-export.ts';
@@ -23,7 +24,7 @@ import { showExport } from '../render/recovery-report.ts';
 import { checkReportFile, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
 import { isGlob, selectMany } from '../select-many.ts';
-import { examine, openSource, type Source } from '../source.ts';
+import { openSource, type Source } from '../source.ts';
 
 interface ExportCommandOptions extends ExportOptions {
   /** what is to be exported, as it was given: one spec, several, or patterns */
@@ -42,11 +43,21 @@ const orderOfSize = (text: string): number => {
   return order;
 };
 
-/** What the operator says of an image without a header replaces the guess. */
+/** What the operator says of an image without a header, which nobody has looked at yet, replaces the guess. */
 function setOrder(image: Image, order: number): void {
   if (!image.headless)
     throw usageError('--order and --object-size are for images without a header');
-  image.header = { ...image.header, order, stripeUnit: 2 ** order };
+  const { header } = image;
+  // Sizes follow from the highest object.
+  const scaled = (size: number) => (size / 2 ** header.order) * 2 ** order;
+  const snapshots = header.snapshots.map((snapshot) => ({
+    ...snapshot,
+    size: scaled(snapshot.size),
+  }));
+  image.header = {
+    ...{ ...header, order, stripeUnit: 2 ** order },
+    ...{ size: scaled(header.size), snapshots },
+  };
 }
 
 /** Options that make sense for one image only. @throws USAGE */
@@ -68,10 +79,7 @@ async function exportSeveral(
   refuseForMany(options);
   refuseInSource(directory, source.protectedPaths);
   const images = selectMany(source, all ? undefined : specs, { ...options, spec: undefined });
-  await examine(
-    source,
-    images.map(({ image }) => image),
-  );
+  await examine(source, images);
   return exportMany({ source, images, directory, options, context, signal });
 }
 
@@ -83,9 +91,11 @@ async function exportSingle(
 ): Promise<ExitCode> {
   const { dest } = options;
   checkReportFile(options, source);
-  const { image, snapshot } = selectImage(source, { ...options, spec: options.specs[0] });
-  await examine(source, [image]);
+  const chosen = selectImage(source, { ...options, spec: options.specs[0] });
+  const { image } = chosen;
   if (options.order !== undefined) setOrder(image, options.order);
+  await examine(source, [chosen], options.order);
+  const { snapshot } = chosen;
   if (options.exportFormat === '2') {
     const overrides = overridesOf(options);
     return exportWithHistory({ image, snapshot, source, options, overrides, context, signal });

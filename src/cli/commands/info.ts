@@ -2,6 +2,7 @@ import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { buildLayer } from '../../image/layer.ts';
 import { presenceOf } from '../../image/presence.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { examine } from '../examine.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -13,7 +14,6 @@ import {
 } from '../options.ts';
 import { imageInfo, infoText } from '../render/image-info.ts';
 import { selectImage } from '../select-image.ts';
-import { examine } from '../source.ts';
 import { withSource } from '../with-source.ts';
 
 interface InfoOptions extends CommonOptions, SourceOptions, ImageOptions {
@@ -22,8 +22,9 @@ interface InfoOptions extends CommonOptions, SourceOptions, ImageOptions {
 
 export async function info(options: InfoOptions, context: CommandContext): Promise<ExitCode> {
   return withSource(options, context, async (source) => {
-    const { image, snapshot } = selectImage(source, options);
-    await examine(source, [image]);
+    const chosen = selectImage(source, options);
+    await examine(source, [chosen]);
+    const { image, snapshot } = chosen;
     const layer = buildLayer(image, snapshot);
     const result = imageInfo(layer, snapshot, presenceOf(layer));
     if (context.json) printJson(context, result);

@@ -1,9 +1,10 @@
 import picomatch from 'picomatch';
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
-import { notFoundError, usageError } from '../../errors/salvage-error.ts';
+import { errorText, isSourceFault, notFoundError, usageError } from '../../errors/salvage-error.ts';
 import { type Image, imageSpecText } from '../../image/image.ts';
 import { type CommandContext, printJson } from '../context.ts';
+import { examine } from '../examine.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -12,9 +13,9 @@ import {
   type SourceOptions,
 } from '../options.ts';
 import { bytesText } from '../progress.ts';
-import { imageRows } from '../render/image-rows.ts';
+import { type ImageRow, imageRow, imageRows } from '../render/image-rows.ts';
 import { table } from '../render/table.ts';
-import { examine, type Source } from '../source.ts';
+import type { Source } from '../source.ts';
 import { withSource } from '../with-source.ts';
 
 interface LsOptions extends CommonOptions, SourceOptions {
@@ -44,11 +45,22 @@ function select(source: Source, where: string | undefined): Image[] {
   );
 }
 
-function showLong(images: readonly Image[], context: CommandContext): void {
+/** An image's rows; where the catalog is damaged, one that does not tell its size. */
+function rowsOf(image: Image, { long }: LsOptions, context: CommandContext): ImageRow[] {
+  try {
+    return imageRows(image, long === true);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    context.warn(`${imageSpecText(image)}: ${errorText(error)}`);
+    return [imageRow(image, undefined, null)];
+  }
+}
+
+function showLong(images: readonly ImageRow[], context: CommandContext): void {
   const header = ['NAME', 'SIZE', 'PARENT', 'FMT', 'PROT', 'STATE'];
-  const rows = imageRows(images, true).map((row) => [
+  const rows = images.map((row) => [
     row.spec,
-    bytesText(row.json.size),
+    row.json.size === null ? '?' : bytesText(row.json.size),
     row.parentText,
     String(row.json.format),
     row.json.protected === 'true' ? 'yes' : '',
@@ -65,20 +77,19 @@ export async function ls(options: LsOptions, context: CommandContext): Promise<E
       context.streams.stdout.write(images.map((image) => `${imageSpecText(image)}\n`).join(''));
       return EXIT.ok;
     }
-    const before = images.map(({ problems }) => problems.length);
-    await examine(source, images);
-    if (!context.json) showLong(images, context);
+    await examine(
+      source,
+      images.map((image) => ({ image, snapshot: undefined })),
+    );
+    const rows = images.flatMap((image) => rowsOf(image, options, context));
+    if (!context.json) showLong(rows, context);
     else {
-      const rows = imageRows(images, options.long === true);
       printJson(
         context,
         rows.map((row) => row.json),
       );
     }
-    for (const [i, image] of images.entries()) {
-      const found = new Set(image.problems.slice(before[i]));
-      for (const problem of found) context.warn(`${imageSpecText(image)}: ${problem}`);
-    }
+    if (rows.some(({ json }) => json.size === null)) return EXIT.incomplete;
     return EXIT.ok;
   });
 }

@@ -9,7 +9,8 @@ export interface ImageRowJson {
   id: string;
   snapshot?: string;
   snapshot_id?: number;
-  size: number;
+  /** null: the catalog is damaged there */
+  size: number | null;
   parent?: ReturnType<typeof parentJson>;
   format: number;
   protected?: 'true' | 'false';
@@ -38,7 +39,12 @@ const parentText = (parent: NamedParent): string => {
   return `${parent.pool}/${namespace}${parent.image}@${parent.snapshot}`;
 };
 
-function row(image: Image, snapshot: Snapshot | undefined): ImageRow {
+/** @param size null: not known */
+export function imageRow(
+  image: Image,
+  snapshot: Snapshot | undefined,
+  size: number | null,
+): ImageRow {
   const snapName = snapshot === undefined ? undefined : nameToText(snapshotName(snapshot));
   const parent = parentOf(image, snapshot);
   return {
@@ -48,7 +54,7 @@ function row(image: Image, snapshot: Snapshot | undefined): ImageRow {
       image: nameToText(image.name),
       id: image.id,
       ...(snapshot === undefined ? {} : { snapshot: snapName!, snapshot_id: Number(snapshot.id) }),
-      size: snapshot?.size ?? image.header.size,
+      size,
       ...(parent === undefined ? {} : { parent: parentJson(parent) }),
       format: image.format,
       ...(snapshot === undefined
@@ -64,13 +70,16 @@ function row(image: Image, snapshot: Snapshot | undefined): ImageRow {
   };
 }
 
-/** Rows of images and, with `snapshots`, of each one's snapshots behind it, oldest first. */
-export function imageRows(images: readonly Image[], snapshots: boolean): ImageRow[] {
-  return images.flatMap((image) => [
-    row(image, undefined),
-    // A removed snapshot that clones still need is not one a person can name.
-    ...(snapshots ? image.header.snapshots.filter((s) => s.namespace.type !== 'trash') : []).map(
-      (s) => row(image, s),
-    ),
-  ]);
+/**
+ * The row of an image and, with `snapshots`, those of its snapshots behind it, oldest first.
+ * @throws CORRUPT where the rows of an image without a header are damaged in the catalog
+ */
+export function imageRows(image: Image, snapshots: boolean): ImageRow[] {
+  const { header } = image;
+  // A removed snapshot that clones still need is not one a person can name.
+  const named = snapshots ? header.snapshots.filter((s) => s.namespace.type !== 'trash') : [];
+  return [
+    imageRow(image, undefined, header.size),
+    ...named.map((snapshot) => imageRow(image, snapshot, snapshot.size)),
+  ];
 }

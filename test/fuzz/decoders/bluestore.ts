@@ -160,9 +160,14 @@ export const BLUESTORE: Decoders = {
       const { checksums } = blob;
       if (checksums === undefined) return blob;
       try {
-        const bytes = new Uint8Array(2 ** Math.min(checksums.order, 16));
-        const twice = [0, 0].map((offset) => ({ checksums, offset, length: bytes.length / 2 }));
-        const whole = { checksums, offset: 0, length: bytes.length };
+        // Whole chunks, as many as are checked in one go.
+        const chunk = 2 ** Math.min(checksums.order, 16);
+        const bytes = new Uint8Array(2 * chunk * Math.ceil(16384 / chunk));
+        const own = { ...checksums, order: Math.min(checksums.order, 16) };
+        const twice = [0, 0].map((offset) => ({
+          ...{ checksums: own, offset, length: bytes.length / 2 },
+        }));
+        const whole = { checksums: own, offset: 0, length: bytes.length };
         return [blob, verifyRanges([whole], bytes), verifyRanges(twice, bytes)];
       } catch (error) {
         return [blob, String(error)];

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { crc32cInJavaScript } from '../../../src/bytes/crc32c-table.ts';
+import { crc32cZeros } from '../../../src/bytes/crc32c-zeros.ts';
 import type { Blob, BlobChecksums } from '../../../src/store/bluestore/blob.ts';
-import { CHECKSUM, verifyRanges } from '../../../src/store/bluestore/checksum.ts';
+import { CHECKSUM, isAlike, verifyRanges } from '../../../src/store/bluestore/checksum.ts';
 import { DataReader } from '../../../src/store/bluestore/data-reader.ts';
 import { DeferredOverlay } from '../../../src/store/bluestore/deferred.ts';
 import type { BlobExtent } from '../../../src/store/bluestore/extent-map.ts';
@@ -165,6 +166,45 @@ describe('blobs that follow each other', () => {
     expect(everything()).toEqual(device.bytes);
     const part = read(device, extents, 3 * CHUNK, 70 * CHUNK);
     expect(part).toEqual(device.bytes.subarray(3 * CHUNK, 73 * CHUNK));
+  });
+
+  it('have one checksum for all: errors that cancel out there are those that it misses', () => {
+    const [a, b] = [0, 1].map((i) => Buffer.from(valuesOf(i * EACH, EACH)));
+    const error = 0x1234567;
+    a!.writeUInt32LE((a!.readUInt32LE(4 * (EACH - 1)) ^ error) >>> 0, 4 * (EACH - 1));
+    b!.writeUInt32LE((b!.readUInt32LE() ^ crc32cZeros(error, CHUNK)) >>> 0);
+    const withValues = (i: number, values: Uint8Array) => ({
+      ...extents[i]!,
+      blob: { ...extents[i]!.blob, checksums: checksums(values) },
+    });
+    const both = [withValues(0, a!), withValues(1, b!)];
+    expect(read(device, both, 0, 2 * EACH * CHUNK)).toEqual(
+      device.bytes.subarray(0, 2 * EACH * CHUNK),
+    );
+    expect(() => read(device, both, 0, EACH * CHUNK)).toThrow(/crc32c is/);
+  });
+
+  it('are no neighbours where they only seem so, in memory of their own', () => {
+    // Of the first only a part is wanted: its chunk is read elsewhere, and ends where the next one goes.
+    const first = { ...extents[0]!, length: CHUNK - 96 };
+    const next = { ...extents[0]!, offset: CHUNK, length: 15 * CHUNK, blobOffset: CHUNK };
+    const out = read(device, [first, next], 0, EACH * CHUNK);
+    expect(out.subarray(0, CHUNK - 96)).toEqual(device.bytes.subarray(0, CHUNK - 96));
+    expect(out.subarray(CHUNK - 96, CHUNK)).toEqual(Buffer.alloc(96));
+    expect(out.subarray(CHUNK)).toEqual(device.bytes.subarray(CHUNK, EACH * CHUNK));
+  });
+
+  it.each([
+    ['chunks', { ...checksums(hex('')), order: 13 }],
+    ['types', checksums(hex(''), CHECKSUM.crc32c_16)],
+  ])('are not alike where %s differ', (_, other) => {
+    const own = checksums(hex(''));
+    expect([isAlike(own, own), isAlike(own, other), isAlike(other, own)]).toEqual([
+      ...[true, false, false],
+    ]);
+    expect(
+      isAlike(checksums(hex(''), CHECKSUM.xxhash32), checksums(hex(''), CHECKSUM.xxhash32)),
+    ).toBe(false);
   });
 
   it('name the chunk that is wrong, whichever blob has it', () => {
