@@ -81,6 +81,8 @@ export interface GroupRows {
 export type ReadAt = (at: number, length: number) => Uint8Array;
 
 const LEAD = 8;
+/** Copies of one object in one directory, which take no bytes: more are a mere claim, for which no room is made. */
+const MAX_EQUAL_ROWS = 65_536;
 
 /** A segment of an open catalog: its head is in memory, everything else is read when asked for. */
 export class Segment {
@@ -156,9 +158,8 @@ export class Segment {
   rows(group: GroupEntry): GroupRows {
     const [, , n, at, length, crc, ...columns] = group;
     const widths = [0, 1, 2, 3].map((i) => columns[2 * i + 1] ?? 0);
-    // Rows of no width at all would be the same object again and again: a claim, however many there are.
     const width = widths.reduce((sum, each) => sum + each, 0);
-    if (width * n !== length || (width === 0 && n > 1)) {
+    if (width * n !== length || (width === 0 && n > MAX_EQUAL_ROWS)) {
       throw corruptError(`catalog: ${n} rows in ${length} bytes`);
     }
     const bytes = this.#blob({ at, length, crc }, 'rows');

@@ -156,6 +156,31 @@ describe('a segment', () => {
     expect(whole).toBe('[4,4294967295]');
   });
 
+  it('that claims more rows than it has bytes for is CORRUPT, before there is room made for them', () => {
+    const { head } = opened(example().payloads[0]!);
+    for (const group of head.groups) {
+      for (const rows of [group[2] + 1, 2 ** 31, 2 ** 52]) {
+        const segment = opened(example().payloads[0]!);
+        const claims = [...group] as typeof group;
+        claims[2] = rows;
+        // One row has no width in any column, and its checksum is that of nothing: two such may be.
+        if (group[4] === 0 && rows === 2) continue;
+        expect(() => segment.rows(claims)).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+      }
+    }
+  });
+
+  it('has an object twice where a directory has two names for it', () => {
+    const { builder, payloads, data } = building();
+    builder.beginUnit(Buffer.from('2.c_head'));
+    data(NAMES[0]!);
+    data(NAMES[0]!);
+    builder.endUnit(STAMP, []);
+    builder.finish();
+    const segment = opened(payloads[0]!);
+    expect([...segment.rows(segment.head.groups[0]!).objectNo]).toEqual([4, 4]);
+  });
+
   it('that is cut short is CORRUPT', () => {
     const payload = example().payloads[0]!;
     for (const n of [0, 4, 7, 8, 100]) {
