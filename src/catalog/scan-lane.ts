@@ -33,19 +33,30 @@ export class ScanLane {
     return this.lane.readers + this.#extra;
   }
 
-  use<T>(work: () => Promise<T>): Promise<T> {
-    return this.#gate.use(work);
+  async use<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#gate.use(work);
+    } finally {
+      if (this.#gate.isIdle) this.#take(0);
+    }
   }
 
-  /** What one reader of a FileStore was done with, while others were at work: called before it leaves. */
+  /** @param extra readers beside those that the lane has in any case */
+  #take(extra: number): void {
+    this.#spare.left -= extra - this.#extra;
+    this.#extra = extra;
+    this.#gate.limit = this.readers;
+  }
+
+  /**
+   * What one reader of a FileStore was done with, while others were at work: called before it leaves. Some of those may have
+   * been at an OSD's metadata, which is a small part of a scan.
+   */
   note({ listed, seconds }: Pick<ShareResult, 'listed' | 'seconds'>): void {
     if (listed < ENOUGH_DIRECTORIES) return;
     const { readers, most = readers } = this.lane;
     const all = (listed / Math.max(seconds, 1e-6)) * this.#gate.held;
     const isFast = all > (this.#extra > 0 ? SPINNING_DIRECTORIES : 2 * SPINNING_DIRECTORIES);
-    const extra = isFast ? Math.min(most - readers, this.#extra + this.#spare.left) : 0;
-    this.#spare.left -= extra - this.#extra;
-    this.#extra = extra;
-    this.#gate.limit = this.readers;
+    this.#take(isFast ? Math.min(most - readers, this.#extra + this.#spare.left) : 0);
   }
 }

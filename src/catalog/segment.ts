@@ -81,6 +81,8 @@ export interface GroupRows {
 export type ReadAt = (at: number, length: number) => Uint8Array;
 
 const LEAD = 8;
+/** Bytes of a number in a column. */
+const WIDTHS = [0, 1, 2, 4];
 /** Copies of one object in one directory, which take no bytes: more are a mere claim, for which no room is made. */
 const MAX_EQUAL_ROWS = 65_536;
 
@@ -159,7 +161,11 @@ export class Segment {
     const [, , n, at, length, crc, ...columns] = group;
     const widths = [0, 1, 2, 3].map((i) => columns[2 * i + 1] ?? 0);
     const width = widths.reduce((sum, each) => sum + each, 0);
-    if (width * n !== length || (width === 0 && n > MAX_EQUAL_ROWS)) {
+    if (
+      !widths.every((each) => WIDTHS.includes(each)) ||
+      width * n !== length ||
+      (width === 0 && n > MAX_EQUAL_ROWS)
+    ) {
       throw corruptError(`catalog: ${n} rows in ${length} bytes`);
     }
     const bytes = this.#blob({ at, length, crc }, 'rows');

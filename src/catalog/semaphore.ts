@@ -13,6 +13,11 @@ export class Semaphore {
     return this.#held;
   }
 
+  /** Is nobody in, and does nobody wait? */
+  get isIdle(): boolean {
+    return this.#held === 0 && this.#waiting.length === 0;
+  }
+
   /** May change while some are in: they are not turned out. */
   set limit(limit: number) {
     this.#limit = limit;

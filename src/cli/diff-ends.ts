@@ -2,9 +2,10 @@ import { nameToText } from '../bytes/names.ts';
 import { usageError } from '../errors/salvage-error.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
 import { attachObjectMaps } from '../image/attach-object-maps.ts';
-import { type Image, imageSpecText, snapshotName } from '../image/image.ts';
+import { snapshotName } from '../image/image.ts';
 import { type ReplayedJournal, readImageJournal } from '../image/image-journal.ts';
 import { buildLayer, findSnapshot, type Layer, layerAt } from '../image/layer.ts';
+import { announce } from './announce.ts';
 import type { CommandContext } from './context.ts';
 import { examine } from './examine.ts';
 import type { ImageOptions, SourceOptions } from './options.ts';
@@ -31,12 +32,6 @@ export const lanesFor = (source: Source, { preferOsd }: SourceOptions): ReadLane
   return lanes;
 };
 
-/** Tells what was guessed of an image and what is wrong with it. */
-export function announce(image: Image, context: CommandContext): void {
-  for (const guess of image.guesses) context.say(`guess: ${guess}`);
-  for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
-}
-
 /** The two ends that an operator named. @throws USAGE, NOT_FOUND */
 export async function diffEnds(
   source: Source,
@@ -58,6 +53,6 @@ export async function diffEnds(
   for (const layer of [from, to]) if (layer !== undefined) await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(to, lanes);
   if (journal !== undefined) image.problems.push(...journal.problems);
-  announce(image, context);
+  announce(to, context);
   return { from, to, journal, lanes };
 }

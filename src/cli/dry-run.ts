@@ -4,7 +4,7 @@ import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import { imageSpecText } from '../image/image.ts';
 import { freeBytes, isStream } from '../io/destination-paths.ts';
 import { type CommandContext, printJson } from './context.ts';
-import { type ImageExport, layerOf, objectBytes, overridesOf } from './image-export.ts';
+import { type ImageExport, layerOf, objectBytes, overridesOf, specOf } from './image-export.ts';
 import { perImage } from './per-image.ts';
 import { bytesText, countText, durationText } from './progress.ts';
 import { missingOsds, recoveryReport, verdictOf } from './render/recovery-report.ts';
@@ -107,7 +107,7 @@ export async function dryRun(
   const estimates: Estimate[] = [];
   let failed = false;
   for (const request of requests) {
-    const spec = imageSpecText(request.image);
+    const spec = specOf(request);
     const estimate = await perImage(context, spec, requests.length, () => estimateOne(request));
     if (estimate === undefined) failed = true;
     else estimates.push(estimate);

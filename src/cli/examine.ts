@@ -4,6 +4,7 @@ import { ReadLanes } from '../export/read-lanes.ts';
 import { examineHeadless, headlessObjects } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
 import type { ObjectTable } from '../image/object-table.ts';
+import { ancestorsOf } from '../image/parents.ts';
 import type { ChosenImage } from './select-image.ts';
 import type { Source } from './source.ts';
 
@@ -11,7 +12,7 @@ import type { Source } from './source.ts';
 const EXAMINED_AT_ONCE = 4;
 
 /**
- * Looks for evidence on headless images' size where their objects can be read. Snapshots that were chosen before have it
+ * Looks for evidence on headless images' size where their objects can be read: on those that show through chosen ones, too. Snapshots that were chosen before have it
  * too afterwards. An image whose rows in the catalog are damaged stays as it was, and its `problems` say so.
  * @param order log2 of the object size, where the operator knows it
  */
@@ -20,15 +21,17 @@ export async function examine(
   chosen: readonly ChosenImage[],
   order?: number,
 ): Promise<void> {
-  const headless = new Set(chosen.map(({ image }) => image).filter((image) => image.headless));
-  if (headless.size > 0 && source.locations.size > 0) {
+  const images = new Set(chosen.map(({ image }) => image));
+  for (const image of [...images]) for (const one of ancestorsOf(image)) images.add(one);
+  const headless = [...images].filter((image) => image.headless);
+  if (headless.length > 0 && source.locations.size > 0) {
     const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
     const gate = new Semaphore(EXAMINED_AT_ONCE);
     const examineOne = async (image: Image) => {
       const objects = rowsOf(image);
       if (objects !== undefined) await examineHeadless(image, objects, lanes, order);
     };
-    await Promise.all([...headless].map((image) => gate.use(() => examineOne(image))));
+    await Promise.all(headless.map((image) => gate.use(() => examineOne(image))));
   }
   for (const one of chosen) {
     if (!one.image.headless || one.snapshot === undefined) continue;

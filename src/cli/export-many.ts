@@ -14,6 +14,7 @@ import {
   exportOne,
   type ImageExport,
   layerOf,
+  specOf,
 } from './image-export.ts';
 import { outputNames } from './output-names.ts';
 import { bytesText, countText, silentProgress } from './progress.ts';
@@ -82,7 +83,7 @@ async function tried(request: ImageExport): Promise<ManyResult> {
     return { status: report.complete ? 'complete' : 'incomplete', ...report };
   } catch (error) {
     if (signal.aborted && !(error instanceof SalvageError)) throw error;
-    context.warn(`${spec.image}: ${errorText(error)}`);
+    context.warn(`${specOf(request)}: ${errorText(error)}`);
     return { status: 'failed', ...spec, dest, error: errorText(error) };
   }
 }

@@ -8,8 +8,9 @@ import { type Image, imageSpecText, snapshotName } from '../image/image.ts';
 import { readImageJournal } from '../image/image-journal.ts';
 import { buildLayer } from '../image/layer.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
+import { announce } from './announce.ts';
 import { type CommandContext, printJson } from './context.ts';
-import { announce, lanesFor } from './diff-ends.ts';
+import { lanesFor } from './diff-ends.ts';
 import type { SourceOptions } from './options.ts';
 import { bytesText, countText, durationText } from './progress.ts';
 import { type RecoveryReport, recoveryReport, showRanges } from './render/recovery-report.ts';
@@ -46,10 +47,10 @@ async function write({
 }: HistoryRequest): Promise<Format2Outcome> {
   const lanes = lanesFor(source, options);
   const { size, verify } = options;
-  const head = buildLayer(image, undefined, { noParent: true });
+  const head = buildLayer(image, undefined, { noParent: !options.parent });
   const journal = await readImageJournal(head, lanes);
   if (journal !== undefined) image.problems.push(...journal.problems);
-  announce(image, context);
+  announce(head, context);
   return toDestination(options, source, context, signal, (writer) =>
     exportFormat2({
       ...{ image, size, noParent: !options.parent, journal, lanes, verify, signal },

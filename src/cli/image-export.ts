@@ -1,3 +1,4 @@
+import { nameToText } from '../bytes/names.ts';
 import type { Verify } from '../export/copy-plans.ts';
 import {
   type ExportContext,
@@ -7,13 +8,14 @@ import {
 } from '../export/export-image.ts';
 import { ReadLanes } from '../export/read-lanes.ts';
 import { attachObjectMaps } from '../image/attach-object-maps.ts';
-import { type Image, imageSpecText } from '../image/image.ts';
+import { type Image, imageSpecText, snapshotName } from '../image/image.ts';
 import { readImageJournal } from '../image/image-journal.ts';
 import { buildLayer, type Layer } from '../image/layer.ts';
 import { isStream } from '../io/destination-paths.ts';
 import type { Progress } from '../io/ports.ts';
 import { deviceWriter, streamWriter } from '../io/stream-writer.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
+import { announce } from './announce.ts';
 import type { CommandContext } from './context.ts';
 import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
 import { bytesText } from './progress.ts';
@@ -67,6 +69,10 @@ export const exportLanes = (
   made.decided = decided;
   return made;
 };
+
+/** What is exported, as an operator would name it. */
+export const specOf = ({ image, snapshot }: ImageExport): string =>
+  imageSpecText(image, snapshot && nameToText(snapshotName(snapshot)));
 
 /** Objects that an image can take bytes from, its parents' included. */
 export function objectBytes(layer: Layer): number {
@@ -167,9 +173,8 @@ async function write(work: ExportContext, request: ImageExport): Promise<ExportO
  */
 export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
   const { source, image, dest, options, context, lanes, progress, signal } = request;
-  for (const guess of image.guesses) context.say(`guess: ${guess}`);
-  for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);
   const layer = layerOf(request);
+  announce(layer, context);
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);
   if (journal !== undefined) image.problems.push(...journal.problems);

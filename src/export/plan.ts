@@ -9,7 +9,8 @@ import { rebuildClones } from '../image/resolve-clones.ts';
 import { resolveObjects } from '../image/resolve-objects.ts';
 import { dataObjectName } from '../rbd/names.ts';
 import { forEachObjectExtent } from '../rbd/striping.ts';
-import type { LossDetail, LossMap } from './loss-map.ts';
+import { subtract } from './intervals.ts';
+import { type LossDetail, LossMap } from './loss-map.ts';
 
 /**
  * The plan between what an image is and how it is written: which pieces of which object go where.
@@ -240,11 +241,36 @@ async function planParent(
 ): Promise<ObjectPlan[]> {
   const parent = layer.parent!;
   const joined = joinRanges(below);
-  if (parent.layer !== undefined) return planRanges(parent.layer, joined, reader, losses);
   const object = imageSpecText(layer.image);
+  if (parent.layer !== undefined) {
+    const plan = (into: Losses) => planRanges(parent.layer!, joined, reader, into);
+    if (parent.doubt === undefined) return plan(losses);
+    return doubted(parent.doubt, { ranges: joined, object }, plan, losses);
+  }
   for (const { offset, length } of joined)
     losses.doubtful.add(offset, length, object, parent.reason);
   return [];
+}
+
+/** Plans ranges all of which are doubtful: those that no object gives, too. */
+async function doubted(
+  doubt: string,
+  { ranges, object }: { ranges: readonly ImageRange[]; object: string },
+  plan: (losses: Losses) => Promise<ObjectPlan[]>,
+  losses: Losses,
+): Promise<ObjectPlan[]> {
+  const own = { ...losses, lost: new LossMap(), doubtful: new LossMap() };
+  const plans = await plan(own);
+  const told: ImageRange[] = [...own.lost.ranges(), ...own.doubtful.ranges()];
+  for (const { pieces } of plans) {
+    forEachPiece(pieces, (offset, length) => told.push({ offset, length }));
+  }
+  losses.lost.addAll(own.lost);
+  losses.doubtful.addAll(own.doubtful);
+  for (const { offset, length } of subtract(ranges, told)) {
+    losses.doubtful.add(offset, length, object, doubt);
+  }
+  return plans.map((one) => ({ ...one, doubt: one.doubt ?? doubt }));
 }
 
 /** Sorted, with neighbours joined: the parent's objects may be larger than the child's. */

@@ -1,15 +1,16 @@
-import { nameToText } from '../bytes/names.ts';
+import { nameToText, textToName } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
-import { notFoundError } from '../errors/salvage-error.ts';
+import { errorText, isSourceFault, notFoundError } from '../errors/salvage-error.ts';
+import type { ImageHeader } from '../rbd/header-v2.ts';
 import { type MigrationSource, migrationSource } from '../rbd/migration.ts';
 import type { ObjectMap } from '../rbd/object-map.ts';
 import type { ParentLink } from '../rbd/parent-link.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import { type Geometry, makeGeometry } from '../rbd/striping.ts';
-import { dataPoolOf, type Image, imageSpecText, snapshotName } from './image.ts';
+import { dataPoolOf, type Image, imageSpecText, plainSnapshot, snapshotName } from './image.ts';
 import type { ObjectCopy } from './object-candidates.ts';
 import { ObjectTable } from './object-table.ts';
-import { findParent, parentLinkOf } from './parents.ts';
+import { findParent, findSource, parentLinkOf } from './parents.ts';
 
 /** What shows through where a layer has no object. */
 export interface LayerParent {
@@ -18,6 +19,8 @@ export interface LayerParent {
   /** image bytes from here on are zeros */
   overlap: number;
   reason: string;
+  /** set: whatever shows through may be something else */
+  doubt?: string;
 }
 
 /** The data objects that one pool holds of a layer. */
@@ -142,29 +145,60 @@ function throughParent(image: Image, link: ParentLink, depth: number): LayerPare
     return missing(link.overlap, `${what}: the chain of parents does not end`);
   const parent = findParent(image, link);
   if (parent === undefined) return missing(link.overlap, `${what} was not found`);
-  const snapshot = parent.header.snapshots.find((s) => s.id === link.snapId);
-  if (snapshot === undefined) return missing(link.overlap, `${what}: the snapshot was not found`);
-  const layer = buildLayer(parent, snapshot, {}, depth + 1);
-  return { layer, overlap: Math.min(link.overlap, layer.size), reason: '' };
+  return tolerantly(link.overlap, what, () => {
+    const { headless, header } = parent;
+    // What a snapshot has is told by its objects: without a header it is known by the child alone.
+    const snapshot = headless
+      ? impliedSnapshot(header, link)
+      : header.snapshots.find((s) => s.id === link.snapId);
+    if (snapshot === undefined) return missing(link.overlap, `${what}: the snapshot was not found`);
+    const layer = buildLayer(parent, snapshot, {}, depth + 1);
+    return shows(layer, what, link.overlap);
+  });
+}
+
+/** What is wrong with its header may make other bytes of it; where that is lost the object size is a guess. */
+function shows(layer: Layer, what: string, overlap: number): LayerParent {
+  const [problem] = layer.image.problems;
+  return {
+    ...{ layer, overlap: Math.min(overlap, layer.size), reason: '' },
+    ...(problem === undefined ? {} : { doubt: `${what}: ${problem}` }),
+  };
+}
+
+/** A snapshot of an image without a header, which had at least what a child still sees of it. */
+const impliedSnapshot = ({ size }: ImageHeader, { snapId, overlap }: ParentLink): Snapshot =>
+  plainSnapshot({
+    ...{ id: snapId, name: textToName(`snap-${snapId}`), size: Math.max(size, overlap) },
+  });
+
+/** Where the catalog is damaged for a parent, what the child has of its own is still there. */
+function tolerantly(overlap: number, what: string, through: () => LayerParent): LayerParent {
+  try {
+    return through();
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return missing(overlap, `${what}: ${errorText(error)}`);
+  }
+}
+
+/** A layer and all that shows through it, nearest first. */
+export function layersOf(layer: Layer): Layer[] {
+  const below = layer.parent?.layer;
+  return [layer, ...(below === undefined ? [] : layersOf(below))];
 }
 
 function throughSource(image: Image, source: MigrationSource, depth: number): LayerParent {
   const what = `migration source ${nameToText(source.imageName)}`;
-  const found = image.cluster.images.find(
-    (other) =>
-      other !== image &&
-      other.pool === source.pool &&
-      Buffer.compare(other.namespace, source.namespace) === 0 &&
-      (source.imageId === ''
-        ? other.format === 1 && Buffer.compare(other.name, source.imageName) === 0
-        : other.id === source.imageId),
-  );
+  const found = findSource(image, source);
   if (found === undefined || depth >= MAX_LAYERS)
     return missing(source.overlap, `${what} was not found`);
-  const snapshot = found.header.snapshots.find((s) => s.id === source.snapId);
-  if (snapshot === undefined && source.snapId !== NOSNAP) {
-    return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);
-  }
-  const layer = buildLayer(found, snapshot, {}, depth + 1);
-  return { layer, overlap: Math.min(source.overlap, layer.size), reason: '' };
+  return tolerantly(source.overlap, what, () => {
+    const snapshot = found.header.snapshots.find((s) => s.id === source.snapId);
+    if (snapshot === undefined && source.snapId !== NOSNAP) {
+      return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);
+    }
+    const layer = buildLayer(found, snapshot, {}, depth + 1);
+    return shows(layer, what, source.overlap);
+  });
 }

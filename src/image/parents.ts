@@ -1,5 +1,7 @@
-import { nameToText } from '../bytes/names.ts';
+import { binaryKey, nameToText } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
+import { isSourceFault } from '../errors/salvage-error.ts';
+import { type MigrationSource, migrationSource } from '../rbd/migration.ts';
 import { type ParentLink, parentOfHead, parentOfSnapshot } from '../rbd/parent-link.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import { type Image, snapshotName } from './image.ts';
@@ -34,12 +36,60 @@ export const findParent = (child: Image, link: ParentLink): Image | undefined =>
       Buffer.compare(image.namespace, link.namespace) === 0,
   );
 
+/** The image that one under migration comes from, if the cluster still has it. */
+export const findSource = (image: Image, source: MigrationSource): Image | undefined =>
+  image.cluster.images.find(
+    (other) =>
+      other !== image &&
+      other.pool === source.pool &&
+      Buffer.compare(other.namespace, source.namespace) === 0 &&
+      (source.imageId === ''
+        ? other.format === 1 && Buffer.compare(other.name, source.imageName) === 0
+        : other.id === source.imageId),
+  );
+
+/** Images that show through the head of an image or any of its snapshots, through all generations. */
+export function ancestorsOf(image: Image): Set<Image> {
+  const found = new Set<Image>();
+  const waiting = [image];
+  for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
+    // Nothing tells of its parent, and its snapshots take reading all its rows.
+    if (one.headless) continue;
+    const seen = new Set<string>();
+    for (const point of [undefined, ...one.header.snapshots]) {
+      const link = parentLinkOf(one, point);
+      const key = link && `${link.pool}/${binaryKey(link.namespace)}/${link.imageId}`;
+      if (link === undefined || seen.has(key!)) continue;
+      seen.add(key!);
+      const parent = findParent(one, link);
+      if (parent !== undefined && !found.has(parent)) waiting.push(parent);
+    }
+    const { migration, size } = one.header;
+    const source = migration && migrationSource(migration, NOSNAP, size);
+    const origin = source && findSource(one, source);
+    if (origin !== undefined && !found.has(origin)) waiting.push(origin);
+    for (const next of waiting) found.add(next);
+  }
+  found.delete(image);
+  return found;
+}
+
+/** A parent's snapshot of that id; undefined also where what the catalog has of the parent is damaged. */
+function snapshotOf(parent: Image, snapId: bigint): Snapshot | undefined {
+  try {
+    return parent.header.snapshots.find(({ id }) => id === snapId);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return undefined;
+  }
+}
+
 /** Pool, image and snapshot names of the parent in force. */
 export function parentOf(image: Image, snapshot: Snapshot | undefined): NamedParent | undefined {
   const link = parentLinkOf(image, snapshot);
   if (link === undefined) return undefined;
   const parent = findParent(image, link);
-  const snap = parent?.header.snapshots.find((s) => s.id === link.snapId);
+  const snap = parent && snapshotOf(parent, link.snapId);
   const snapText = link.snapId === NOSNAP ? 'head' : String(link.snapId);
   return {
     pool: image.cluster.poolName(link.pool),

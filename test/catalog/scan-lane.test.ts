@@ -87,6 +87,21 @@ describe('readers of a device during a scan', () => {
     expect([one.readers, two.readers, spare.left]).toEqual([1, 4, 1]);
   });
 
+  it('are given back once nothing is left to do', async () => {
+    const spare = { left: 3 };
+    const own = new ScanLane(VIRTUAL, spare);
+    await own.use(async () => own.note({ listed: 20_000, seconds: 1 }));
+    expect([own.readers, spare.left]).toEqual([1, 3]);
+    await Promise.all([
+      own.use(async () => {
+        own.note({ listed: 20_000, seconds: 1 });
+        expect([own.readers, spare.left]).toEqual([4, 0]);
+      }),
+      own.use(async () => {}),
+    ]);
+    expect([own.readers, spare.left]).toEqual([1, 3]);
+  });
+
   it('stay as they are where the operator has said how many', async () => {
     const own = lane({ device: 'vda', readers: 1, most: 1, spins: true });
     await tasksAt(own, 1).atOnce();

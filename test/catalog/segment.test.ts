@@ -166,6 +166,10 @@ describe('a segment', () => {
         // One row has no width in any column, and its checksum is that of nothing: two such may be.
         if (group[4] === 0 && rows === 2) continue;
         expect(() => segment.rows(claims)).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+        // As many as that would fit, were there such numbers.
+        claims[4] = 2000;
+        claims[7] = 2000 / rows;
+        expect(() => segment.rows(claims)).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
       }
     }
   });

@@ -1,9 +1,17 @@
-import { copyFileSync, openSync, readSync, renameSync, writeSync } from 'node:fs';
+import {
+  copyFileSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
 import { openCatalogForReading } from '../../src/io/catalog-storage.ts';
-import { truthOf, workDirectory } from '../helpers/fixtures.ts';
+import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { copyObjects } from '../helpers/loose-objects.ts';
 import { salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 
@@ -66,10 +74,10 @@ describe('the object size that an operator knows', () => {
   });
 });
 
-/** The catalog with a bit flipped in what it has of one image. */
-function damagedAt(prefix: string): string {
-  const file = path.join(work.path, `damaged-${prefix}`);
-  copyFileSync(catalog, file);
+/** A catalog with a bit flipped in what it has of one image. */
+function damagedAt(prefix: string, from = catalog): string {
+  const file = `${from}-damaged-${prefix}`;
+  copyFileSync(from, file);
   const storage = openCatalogForReading(file);
   let last = { at: 0, length: 0 };
   const seen = {
@@ -164,5 +172,78 @@ describe('an image whose rows in the catalog are damaged', () => {
       '2/plain',
     ]);
     expect(dry.json.images).toHaveLength(json.totals.images - 1);
+  });
+});
+
+describe('a clone whose parent has lost its header', () => {
+  const ids = { base: images['rbd/base']!.id };
+  let osds: string;
+  let found: string[];
+
+  interface Report {
+    complete: boolean;
+    lost: unknown[];
+    doubtful: { offset: number; length: number; reason: string }[];
+    guesses: string[];
+    problems: string[];
+  }
+
+  beforeAll(async () => {
+    osds = copyTree(fixtureOsds('basic'), path.join(work.path, 'osds'));
+    const header = `rbd\\uheader.${ids.base}__head_`;
+    let removed = 0;
+    for (const name of readdirSync(osds, { recursive: true, encoding: 'utf8' })) {
+      if (!path.basename(name).startsWith(header)) continue;
+      rmSync(path.join(osds, name));
+      removed++;
+    }
+    expect(removed).toBe(3);
+    found = ['--catalog', path.join(work.path, 'parentless')];
+    const places = ['0', '1', '2'].map((n) => path.join(osds, n));
+    await salvage(['scan', '--osd', ...places, ...found]);
+  });
+
+  const exported = async (spec: string, from = found) => {
+    const dest = path.join(work.path, 'child.raw');
+    const { status, json } = await salvageJson<Report>(
+      ...['export', spec, dest, '--force', ...from],
+    );
+    const isEqual = (await sha256OfFile(dest)) === images[spec]!.sha256;
+    const doubtful = json.doubtful.reduce((sum, { length }) => sum + length, 0);
+    return { status, json, isEqual, doubtful };
+  };
+
+  it('comes back byte for byte, and what came from there is doubtful', async () => {
+    const { status, json, isEqual, doubtful } = await exported('rbd/shrunk-child');
+    expect(isEqual).toBe(true);
+    expect([status, json.complete, json.lost]).toEqual([3, false, []]);
+    expect(json.guesses.join()).toContain('rbd/base: object size 1048576: clients announced');
+    // All that it sees of its parent, less its own objects.
+    expect(doubtful).toBeGreaterThan(2 ** 20);
+    expect(doubtful).toBeLessThan(2.25 * 2 ** 20);
+    expect(json.doubtful.every(({ reason }) => reason.includes('its header is lost'))).toBe(true);
+  });
+
+  it('is complete where all of it is its own', async () => {
+    for (const spec of ['rbd/child', 'rbd/child@cs', 'rbd/grandchild']) {
+      const { status, json, isEqual } = await exported(spec);
+      expect([spec, status, json.complete, isEqual]).toEqual([spec, 0, true, true]);
+    }
+  });
+
+  it('is listed as it is, and loses what came from there, where the catalog is damaged for its parent', async () => {
+    const damaged = ['--catalog', damagedAt(`rbd\\udata.${ids.base}`, found[1]!)];
+    interface Row {
+      image: string;
+      size: number | null;
+    }
+    const rows = (await salvageJson<Row[]>('ls', '-l', ...damaged)).json;
+    const sizeOf = (name: string) => rows.find(({ image }) => image === name)!.size;
+    expect(sizeOf('base')).toBe(null);
+    expect(sizeOf('child')).toBe(images['rbd/child']!.size);
+    const { status, json, doubtful } = await exported('rbd/shrunk-child', damaged);
+    expect([status, json.complete]).toEqual([3, false]);
+    expect(doubtful).toBeGreaterThan(2 ** 20);
+    expect(json.doubtful[0]!.reason).toMatch(/^parent rbd\/.*checksum/);
   });
 });

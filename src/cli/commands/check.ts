@@ -1,6 +1,6 @@
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
-import { isSourceFault, usageError } from '../../errors/salvage-error.ts';
+import { errorText, isSourceFault, usageError } from '../../errors/salvage-error.ts';
 import { checkImage } from '../../export/export-image.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
 import { attachObjectMaps } from '../../image/attach-object-maps.ts';
@@ -39,12 +39,13 @@ interface CheckOptions extends CommonOptions, SourceOptions, ImageOptions {
   read?: boolean;
 }
 
-/** None where the catalog is damaged: checking its head says so. */
-function snapshotsOf({ header }: Image): Snapshot[] {
+/** None where the catalog is damaged, which becomes one of the image's problems. */
+function snapshotsOf({ header, problems }: Image): Snapshot[] {
   try {
     return header.snapshots.filter(({ namespace }) => namespace.type !== 'trash');
   } catch (error) {
     if (!isSourceFault(error)) throw error;
+    problems.push(`its snapshots were not checked: ${errorText(error)}`);
     return [];
   }
 }

@@ -58,6 +58,10 @@ function setOrder(image: Image, order: number): void {
     ...{ ...header, order, stripeUnit: 2 ** order },
     ...{ size: scaled(header.size), snapshots },
   };
+  image.guesses = [
+    `object size ${2 ** order}: as the options say`,
+    `size ${image.header.size}: by the highest object`,
+  ];
 }
 
 /** Options that make sense for one image only. @throws USAGE */

@@ -45,13 +45,13 @@ function select(source: Source, where: string | undefined): Image[] {
   );
 }
 
-/** An image's rows; where the catalog is damaged, one that does not tell its size. */
-function rowsOf(image: Image, { long }: LsOptions, context: CommandContext): ImageRow[] {
+/** An image's rows; where the catalog is damaged, one that does not tell its size, and a problem of the image's. */
+function rowsOf(image: Image, { long }: LsOptions): ImageRow[] {
   try {
     return imageRows(image, long === true);
   } catch (error) {
     if (!isSourceFault(error)) throw error;
-    context.warn(`${imageSpecText(image)}: ${errorText(error)}`);
+    image.problems.push(errorText(error));
     return [imageRow(image, undefined, null)];
   }
 }
@@ -77,11 +77,17 @@ export async function ls(options: LsOptions, context: CommandContext): Promise<E
       context.streams.stdout.write(images.map((image) => `${imageSpecText(image)}\n`).join(''));
       return EXIT.ok;
     }
+    const before = images.map(({ problems }) => problems.length);
     await examine(
       source,
       images.map((image) => ({ image, snapshot: undefined })),
     );
-    const rows = images.flatMap((image) => rowsOf(image, options, context));
+    const rows = images.flatMap((image) => rowsOf(image, options));
+    for (const [i, image] of images.entries()) {
+      for (const problem of new Set(image.problems.slice(before[i]))) {
+        context.warn(`${imageSpecText(image)}: ${problem}`);
+      }
+    }
     if (!context.json) showLong(rows, context);
     else {
       printJson(

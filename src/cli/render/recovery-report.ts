@@ -1,8 +1,8 @@
 import { nameToText } from '../../bytes/names.ts';
 import type { ExportOutcome } from '../../export/export-image.ts';
 import type { LossRange } from '../../export/loss-map.ts';
-import { imageSpecText, snapshotName } from '../../image/image.ts';
-import type { Layer } from '../../image/layer.ts';
+import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
+import { type Layer, layersOf } from '../../image/layer.ts';
 import type { CommandContext } from '../context.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
 import type { Source } from '../source.ts';
@@ -63,6 +63,7 @@ export function recoveryReport({
 }: ReportRequest) {
   const { lost, doubtful, objects, read, written, kept } = outcome;
   const { image, snapshot } = layer;
+  const chain = layersOf(layer).map((one) => one.image);
   return {
     image: imageSpecText(image),
     snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
@@ -90,13 +91,22 @@ export function recoveryReport({
     cluster: image.cluster.fsid ?? null,
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
     journals: osdJournals(image.cluster),
-    guesses: image.guesses,
+    guesses: said(chain, ({ guesses }) => guesses),
     problems: image.problems,
     warnings: [...source.runner.damage],
     overrides,
     rbd_salvage: VERSION,
   };
 }
+
+/** Of an image, and of those that show through it by their names. */
+export const said = (
+  [image, ...ancestors]: readonly Image[],
+  of: (image: Image) => readonly string[],
+): string[] => [
+  ...of(image!),
+  ...ancestors.flatMap((one) => of(one).map((text) => `${imageSpecText(one)}: ${text}`)),
+];
 
 export type RecoveryReport = ReturnType<typeof recoveryReport>;
 
