@@ -5,7 +5,7 @@ import { said } from './render/recovery-report.ts';
 
 /** Tells what was guessed of an image, and of those that show through it, and what is wrong with them. */
 export function announce(layer: Layer, context: CommandContext): void {
-  const chain = layersOf(layer).map(({ image }) => image);
+  const chain = [...new Set(layersOf(layer).map(({ image }) => image))];
   for (const guess of said(chain, ({ guesses }) => guesses)) context.say(`guess: ${guess}`);
   for (const image of chain) {
     for (const problem of image.problems) context.warn(`${imageSpecText(image)}: ${problem}`);

@@ -4,7 +4,7 @@ import { ReadLanes } from '../export/read-lanes.ts';
 import { examineHeadless, headlessObjects } from '../image/examine-headless.ts';
 import type { Image } from '../image/image.ts';
 import type { ObjectTable } from '../image/object-table.ts';
-import { ancestorsOf } from '../image/parents.ts';
+import { withAncestors } from '../image/parents.ts';
 import type { ChosenImage } from './select-image.ts';
 import type { Source } from './source.ts';
 
@@ -21,8 +21,8 @@ export async function examine(
   chosen: readonly ChosenImage[],
   order?: number,
 ): Promise<void> {
-  const images = new Set(chosen.map(({ image }) => image));
-  for (const image of [...images]) for (const one of ancestorsOf(image)) images.add(one);
+  if (!source.images.some(({ headless }) => headless)) return;
+  const images = withAncestors(chosen.map(({ image }) => image));
   const headless = [...images].filter((image) => image.headless);
   if (headless.length > 0 && source.locations.size > 0) {
     const lanes = new ReadLanes(source.runner, source.lanes, source.locations);

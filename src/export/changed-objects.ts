@@ -4,7 +4,7 @@ import type { AttrsReader } from '../image/object-candidates.ts';
 import { changedPlans, examinePlans, rangesOf } from './changed-plans.ts';
 import { rangeBytes } from './export-image.ts';
 import { intersection, subtract, union } from './intervals.ts';
-import { type ImageRange, type Losses, type ObjectPlan, planRanges } from './plan.ts';
+import { forEachPiece, type ImageRange, type Losses, type ObjectPlan, planRanges } from './plan.ts';
 
 /** Image bytes of objects that changed: those that exist now, and those that did. */
 export interface ChangedObjects {
@@ -60,6 +60,9 @@ async function ofRange(
   const known = await examinePlans(planned.to, reader, losses);
   // What shows through a whiteout may be what was there before.
   const changed = changedPlans(planned.from, known, doubtful);
+  for (const { doubt, pieces, object } of [...changed.from, ...changed.to]) {
+    if (doubt !== undefined) forEachPiece(pieces, (at, n) => doubtful.add(at, n, object, doubt));
+  }
   const data = rangesOf(from === undefined ? changed.to.filter(holdsData) : changed.to);
   const zero = subtract(rangesOf(changed.from), data);
   return withJournal({ data, zero }, journal, range);

@@ -225,9 +225,13 @@ export async function planBelow(
   losses: Losses,
 ): Promise<ObjectPlan[]> {
   const plans: ObjectPlan[] = [];
-  for (const { layer, pieces } of gone) {
+  for (const { layer, pieces, object, doubt } of gone) {
     const below: ImageRange[] = [];
     collectBelow(layer, pieces, below);
+    // That it does not exist is as certain as it would have been what it is.
+    if (doubt !== undefined) {
+      forEachPiece(pieces, (at, n) => losses.doubtful.add(at, n, object, doubt));
+    }
     if (below.length > 0) plans.push(...(await planParent(layer, below, reader, losses)));
   }
   return plans;

@@ -119,7 +119,8 @@ export function headlessImage(
 ): Image | undefined {
   const naming = namingOf(prefix);
   if (naming === undefined) return undefined;
-  const problems = ['its header is lost: parent, striping and the names of snapshots are unknown'];
+  const unsure = 'its header is lost: parent, striping and the names of snapshots are unknown';
+  const problems: string[] = [unsure];
   try {
     if (!existsAnywhere(cluster, prefix)) return undefined;
   } catch (error) {
@@ -147,6 +148,7 @@ export function headlessImage(
       },
     },
     headless: true,
+    unsure,
     get guesses() {
       return examined ?? known().guesses;
     },

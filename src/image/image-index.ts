@@ -137,6 +137,7 @@ export class ImageIndex {
       ...this.#nameOf(pool, namespace, id),
       headless: false,
       guesses: [],
+      unsure: header.problems[0] ?? object.problem,
       problems: [...header.problems, ...(object.problem === undefined ? [] : [object.problem])],
     });
   }
@@ -153,6 +154,7 @@ export class ImageIndex {
       trash: undefined,
       headless: false,
       guesses: [],
+      unsure: object.problem,
       problems: object.problem === undefined ? [] : [object.problem],
     });
   }

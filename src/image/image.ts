@@ -20,6 +20,8 @@ export interface Image {
   trash: TrashedImage | undefined;
   /** found by its data objects alone: everything in `header` is a guess */
   headless: boolean;
+  /** why its header may say something else than the truth, if there is a reason */
+  unsure?: string | undefined;
   /** what was guessed, and from what evidence */
   guesses: string[];
   problems: string[];

@@ -159,15 +159,18 @@ function throughParent(image: Image, link: ParentLink, depth: number): LayerPare
 
 /** What is wrong with its header may make other bytes of it; where that is lost the object size is a guess. */
 function shows(layer: Layer, what: string, overlap: number): LayerParent {
-  const [problem] = layer.image.problems;
+  const { unsure } = layer.image;
   return {
     ...{ layer, overlap: Math.min(overlap, layer.size), reason: '' },
-    ...(problem === undefined ? {} : { doubt: `${what}: ${problem}` }),
+    ...(unsure === undefined ? {} : { doubt: `${what}: ${unsure}` }),
   };
 }
 
 /** A snapshot of an image without a header, which had at least what a child still sees of it. */
-const impliedSnapshot = ({ size }: ImageHeader, { snapId, overlap }: ParentLink): Snapshot =>
+const impliedSnapshot = (
+  { size }: ImageHeader,
+  { snapId, overlap }: Pick<ParentLink, 'snapId' | 'overlap'>,
+): Snapshot =>
   plainSnapshot({
     ...{ id: snapId, name: textToName(`snap-${snapId}`), size: Math.max(size, overlap) },
   });
@@ -194,11 +197,19 @@ function throughSource(image: Image, source: MigrationSource, depth: number): La
   if (found === undefined || depth >= MAX_LAYERS)
     return missing(source.overlap, `${what} was not found`);
   return tolerantly(source.overlap, what, () => {
-    const snapshot = found.header.snapshots.find((s) => s.id === source.snapId);
-    if (snapshot === undefined && source.snapId !== NOSNAP) {
+    const isHead = source.snapId === NOSNAP;
+    const { headless, header } = found;
+    const snapshot = isHead
+      ? undefined
+      : headless
+        ? impliedSnapshot(header, source)
+        : header.snapshots.find((s) => s.id === source.snapId);
+    if (snapshot === undefined && !isHead) {
       return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);
     }
-    const layer = buildLayer(found, snapshot, {}, depth + 1);
+    // Without a header its size is a guess, and it had at least what is still seen of it.
+    const size = headless ? { size: Math.max(header.size, source.overlap) } : {};
+    const layer = buildLayer(found, snapshot, size, depth + 1);
     return shows(layer, what, source.overlap);
   });
 }

@@ -48,10 +48,15 @@ export const findSource = (image: Image, source: MigrationSource): Image | undef
         : other.id === source.imageId),
   );
 
-/** Images that show through the head of an image or any of its snapshots, through all generations. */
-export function ancestorsOf(image: Image): Set<Image> {
-  const found = new Set<Image>();
-  const waiting = [image];
+/** Images that show through heads or snapshots of some images, through all generations, and those images. */
+export function withAncestors(images: Iterable<Image>): Set<Image> {
+  const found = new Set(images);
+  const waiting = [...found];
+  const add = (next: Image) => {
+    if (found.has(next)) return;
+    found.add(next);
+    waiting.push(next);
+  };
   for (let one = waiting.pop(); one !== undefined; one = waiting.pop()) {
     // Nothing tells of its parent, and its snapshots take reading all its rows.
     if (one.headless) continue;
@@ -62,15 +67,13 @@ export function ancestorsOf(image: Image): Set<Image> {
       if (link === undefined || seen.has(key!)) continue;
       seen.add(key!);
       const parent = findParent(one, link);
-      if (parent !== undefined && !found.has(parent)) waiting.push(parent);
+      if (parent !== undefined) add(parent);
     }
     const { migration, size } = one.header;
     const source = migration && migrationSource(migration, NOSNAP, size);
     const origin = source && findSource(one, source);
-    if (origin !== undefined && !found.has(origin)) waiting.push(origin);
-    for (const next of waiting) found.add(next);
+    if (origin !== undefined) add(origin);
   }
-  found.delete(image);
   return found;
 }
 

@@ -224,6 +224,14 @@ describe('a clone whose parent has lost its header', () => {
     expect(json.doubtful.every(({ reason }) => reason.includes('its header is lost'))).toBe(true);
   });
 
+  it('is doubtful in whatever is made of it', async () => {
+    for (const words of [['diff'], ['diff', '--whole-object'], ['check'], ['check', '--read']]) {
+      const of = async (spec: string) => (await salvage([...words, spec, ...found])).status;
+      expect([words, await of('rbd/shrunk-child')]).toEqual([words, 3]);
+      expect([words, await of('rbd/child')]).toEqual([words, 0]);
+    }
+  });
+
   it('is complete where all of it is its own', async () => {
     for (const spec of ['rbd/child', 'rbd/child@cs', 'rbd/grandchild']) {
       const { status, json, isEqual } = await exported(spec);

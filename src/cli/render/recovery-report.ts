@@ -63,7 +63,7 @@ export function recoveryReport({
 }: ReportRequest) {
   const { lost, doubtful, objects, read, written, kept } = outcome;
   const { image, snapshot } = layer;
-  const chain = layersOf(layer).map((one) => one.image);
+  const chain = [...new Set(layersOf(layer).map((one) => one.image))];
   return {
     image: imageSpecText(image),
     snapshot: snapshot === undefined ? null : nameToText(snapshotName(snapshot)),
