@@ -1,3 +1,4 @@
+import { binaryKey } from '../bytes/names.ts';
 import { isSourceFault, ofDestination } from '../errors/salvage-error.ts';
 import { isUnreadable, type ObjectRef } from '../store/object-store.ts';
 import type { CatalogOsd } from './catalog.ts';
@@ -5,8 +6,6 @@ import type { OsdEnd } from './osd-records.ts';
 import { unpack } from './packing.ts';
 import type { KnownUnits } from './scan-messages.ts';
 import type { Segment, UnitEntry } from './segment.ts';
-
-const binary = (path: Uint8Array): string => Buffer.from(path).toString('latin1');
 
 /** One OSD during a scan: what earlier scans know of it, and what this one has found. */
 export class OsdScan {
@@ -67,7 +66,7 @@ export class OsdScan {
     for (const segment of this.#earlier) {
       for (const [i, unit] of segment.units.entries()) {
         if (segment.dead.has(i)) continue;
-        const path = binary(unit[0]);
+        const path = binaryKey(unit[0]);
         const collection = path.split('/', 1)[0]!;
         let units = known.get(collection);
         if (units === undefined) {
@@ -85,10 +84,10 @@ export class OsdScan {
     const kept = new Set<string>();
     const listed = new Set<string>();
     for (const segment of this.#fresh) {
-      for (const path of segment.kept()) kept.add(binary(path));
+      for (const path of segment.kept()) kept.add(binaryKey(path));
       for (const [path, , mtimeNs] of segment.units) {
         // What was in it is lost with it only where no earlier scan could read it.
-        (isUnreadable({ mtimeNs }) ? kept : listed).add(binary(path));
+        (isUnreadable({ mtimeNs }) ? kept : listed).add(binaryKey(path));
       }
     }
     return { kept, listed };
@@ -103,7 +102,7 @@ export class OsdScan {
     const { kept, listed } = this.#outcome();
     const taken = new Set<string>();
     const stands = ([unit, , mtimeNs]: UnitEntry): boolean => {
-      const path = binary(unit);
+      const path = binaryKey(unit);
       if (isUnreadable({ mtimeNs })) return !complete && !listed.has(path) && !kept.has(path);
       // Only the newest segment that knows an unchanged unit keeps it.
       if (taken.has(path)) return false;

@@ -3,7 +3,14 @@ import { decodeObjectInfo, isWhiteout } from '../ceph/object-info.ts';
 import { type AttrsReader, decoded } from '../image/object-candidates.ts';
 import { union } from './intervals.ts';
 import type { LossMap } from './loss-map.ts';
-import { forEachPiece, type ImageRange, type Losses, type ObjectPlan, planBelow } from './plan.ts';
+import {
+  forEachPiece,
+  type ImageRange,
+  type Losses,
+  type ObjectPlan,
+  placesOf,
+  planBelow,
+} from './plan.ts';
 
 /** What is left of two plans of one range once the objects that both have are taken out. */
 export interface ChangedPlans {
@@ -47,12 +54,8 @@ export function changedPlans(
 }
 
 /** The image ranges that plans fill, sorted and joined. */
-export function rangesOf(plans: readonly ObjectPlan[]): ImageRange[] {
-  const ranges: ImageRange[] = [];
-  for (const { pieces } of plans)
-    forEachPiece(pieces, (offset, length) => ranges.push({ offset, length }));
-  return union(ranges);
-}
+export const rangesOf = (plans: readonly ObjectPlan[]): ImageRange[] =>
+  union(plans.flatMap(({ pieces }) => placesOf(pieces)));
 
 /**
  * Looks at the object_info of objects that were planned on the word of their PG: sizes are filled

@@ -89,6 +89,13 @@ export function forEachPiece(
   for (let i = 0; i < pieces.length; i += 3) use(pieces[i + 2]!, pieces[i + 1]!);
 }
 
+/** Where in the image pieces lie. */
+export function placesOf(pieces: readonly number[]): ImageRange[] {
+  const places: ImageRange[] = [];
+  forEachPiece(pieces, (offset, length) => places.push({ offset, length }));
+  return places;
+}
+
 /**
  * Plans ranges of a layer: reads attributes, decides copies, follows parents. What is lost goes to
  * `losses` right away; what is neither planned nor lost is a hole.
@@ -131,10 +138,18 @@ function planRebuilt(
   { layer, object, pg, pieces }: Pick<ObjectPlan, 'layer' | 'object' | 'pg' | 'pieces'>,
   { from, overlap, size, reason }: RebuiltClone,
   detail: LossDetail,
-  { lost }: Losses,
+  { lost, doubtful }: Losses,
 ): ObjectPlan {
   const { state: _, ...present } = from;
   const parts = splitPieces(pieces, overlap, size);
+  const { doubt } = present;
+  if (doubt !== undefined) {
+    // Zeros behind its end are no more certain than the rest.
+    const told = [...placesOf(parts.covered), ...placesOf(parts.lost)];
+    for (const { offset, length } of subtract(placesOf(pieces), told)) {
+      doubtful.add(offset, length, object, doubt);
+    }
+  }
   const why = pg === undefined ? detail : { ...detail, pg };
   forEachPiece(parts.lost, (at, n) => lost.add(at, n, object, reason, why));
   return { layer, object, pg, ...present, pieces: parts.covered };
@@ -265,10 +280,10 @@ async function doubted(
 ): Promise<ObjectPlan[]> {
   const own = { ...losses, lost: new LossMap(), doubtful: new LossMap() };
   const plans = await plan(own);
-  const told: ImageRange[] = [...own.lost.ranges(), ...own.doubtful.ranges()];
-  for (const { pieces } of plans) {
-    forEachPiece(pieces, (offset, length) => told.push({ offset, length }));
-  }
+  const told = [
+    ...[...own.lost.ranges(), ...own.doubtful.ranges()],
+    ...plans.flatMap(({ pieces }) => placesOf(pieces)),
+  ];
   losses.lost.addAll(own.lost);
   losses.doubtful.addAll(own.doubtful);
   for (const { offset, length } of subtract(ranges, told)) {

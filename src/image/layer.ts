@@ -1,7 +1,6 @@
 import { nameToText, textToName } from '../bytes/names.ts';
 import { NOSNAP } from '../ceph/encoding.ts';
 import { errorText, isSourceFault, notFoundError } from '../errors/salvage-error.ts';
-import type { ImageHeader } from '../rbd/header-v2.ts';
 import { type MigrationSource, migrationSource } from '../rbd/migration.ts';
 import type { ObjectMap } from '../rbd/object-map.ts';
 import type { ParentLink } from '../rbd/parent-link.ts';
@@ -146,11 +145,7 @@ function throughParent(image: Image, link: ParentLink, depth: number): LayerPare
   const parent = findParent(image, link);
   if (parent === undefined) return missing(link.overlap, `${what} was not found`);
   return tolerantly(link.overlap, what, () => {
-    const { headless, header } = parent;
-    // What a snapshot has is told by its objects: without a header it is known by the child alone.
-    const snapshot = headless
-      ? impliedSnapshot(header, link)
-      : header.snapshots.find((s) => s.id === link.snapId);
+    const snapshot = snapshotAt(parent, link);
     if (snapshot === undefined) return missing(link.overlap, `${what}: the snapshot was not found`);
     const layer = buildLayer(parent, snapshot, {}, depth + 1);
     return shows(layer, what, link.overlap);
@@ -166,14 +161,18 @@ function shows(layer: Layer, what: string, overlap: number): LayerParent {
   };
 }
 
-/** A snapshot of an image without a header, which had at least what a child still sees of it. */
-const impliedSnapshot = (
-  { size }: ImageHeader,
+/**
+ * The snapshot that a child sees. What it has is told by its objects: without a header it is known by the child alone, and had
+ * at least what that still sees of it.
+ */
+function snapshotAt(
+  { headless, header }: Image,
   { snapId, overlap }: Pick<ParentLink, 'snapId' | 'overlap'>,
-): Snapshot =>
-  plainSnapshot({
-    ...{ id: snapId, name: textToName(`snap-${snapId}`), size: Math.max(size, overlap) },
-  });
+): Snapshot | undefined {
+  if (!headless) return header.snapshots.find(({ id }) => id === snapId);
+  const size = Math.max(header.size, overlap);
+  return plainSnapshot({ id: snapId, name: textToName(`snap-${snapId}`), size });
+}
 
 /** Where the catalog is damaged for a parent, what the child has of its own is still there. */
 function tolerantly(overlap: number, what: string, through: () => LayerParent): LayerParent {
@@ -199,11 +198,7 @@ function throughSource(image: Image, source: MigrationSource, depth: number): La
   return tolerantly(source.overlap, what, () => {
     const isHead = source.snapId === NOSNAP;
     const { headless, header } = found;
-    const snapshot = isHead
-      ? undefined
-      : headless
-        ? impliedSnapshot(header, source)
-        : header.snapshots.find((s) => s.id === source.snapId);
+    const snapshot = isHead ? undefined : snapshotAt(found, source);
     if (snapshot === undefined && !isHead) {
       return missing(source.overlap, `${what}: snapshot ${source.snapId} was not found`);
     }

@@ -1,6 +1,8 @@
 import { nameToText } from '../../bytes/names.ts';
 import type { ExportOutcome } from '../../export/export-image.ts';
+import { union } from '../../export/intervals.ts';
 import type { LossRange } from '../../export/loss-map.ts';
+import type { ImageRange } from '../../export/plan.ts';
 import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
 import { type Layer, layersOf } from '../../image/layer.ts';
 import type { CommandContext } from '../context.ts';
@@ -17,8 +19,9 @@ export interface MissingOsd {
   reason: string;
 }
 
-const sumOf = (ranges: readonly { length: number }[]): number =>
-  ranges.reduce((sum, { length }) => sum + length, 0);
+/** Bytes of the image: what has two reasons to be doubtful counts once. */
+const sumOf = (ranges: readonly ImageRange[]): number =>
+  union(ranges).reduce((sum, { length }) => sum + length, 0);
 
 /** OSDs that the map knows or the catalog names and that are not at hand, most wanted first. */
 export function missingOsds(
