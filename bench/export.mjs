@@ -71,6 +71,8 @@ const WORKLOADS = [
     { name: `copy-c ${image}`, image, argv: copied(image) },
     { name: image, of: `copy-c ${image}`, image, jobs: 1 },
     { name: `${image}-none`, of: `copy-c ${image}`, image, verify: 'none', jobs: 1 },
+    { name: `${image}-default`, of: `copy-c ${image}`, image },
+    { name: `${image}-none-default`, of: `copy-c ${image}`, image, verify: 'none' },
     given.against && {
       name: `${image}-against`,
       of: `copy-c ${image}`,

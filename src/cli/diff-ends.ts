@@ -52,7 +52,6 @@ export async function diffEnds(
   const from = start && layerAt(to, start, noParent);
   for (const layer of [from, to]) if (layer !== undefined) await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(to, lanes);
-  if (journal !== undefined) image.problems.push(...journal.problems);
-  announce(to, context);
+  announce(to, context, journal);
   return { from, to, journal, lanes };
 }

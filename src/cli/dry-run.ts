@@ -37,7 +37,10 @@ async function estimateOne(request: ImageExport) {
   const work = { layer, lanes, journal: undefined, digest: false, progress, signal };
   const { outcome, reads } = await estimateExport({ ...work, verify: options.verify });
   const overrides = overridesOf(options);
-  const report = recoveryReport({ source, layer, outcome, seconds: 0, dest, overrides });
+  const report = recoveryReport({
+    ...{ source, layer, outcome, seconds: 0, dest, overrides },
+    journal: undefined,
+  });
   const { snapshot, size, complete, lost, doubtful, totals } = report;
   return {
     ...{ image: imageSpecText(image), snapshot, dest, size, complete, lost, doubtful },
@@ -48,7 +51,7 @@ async function estimateOne(request: ImageExport) {
     /** at the most: zeros are not written, and only reading finds them */
     write_bytes: Math.min(objectBytes(layer), Math.round(reads.total)),
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
-    problems: image.problems,
+    problems: report.problems,
     verdict: verdictOf(report),
   };
 }

@@ -5,7 +5,7 @@ import type { Verify } from '../export/copy-plans.ts';
 import { RecordWriter } from '../export/diff-writer.ts';
 import { exportFormat2, type Format2Outcome, isExported } from '../export/export-format2.ts';
 import { type Image, imageSpecText, snapshotName } from '../image/image.ts';
-import { readImageJournal } from '../image/image-journal.ts';
+import { type ReplayedJournal, readImageJournal } from '../image/image-journal.ts';
 import { buildLayer } from '../image/layer.ts';
 import type { Snapshot } from '../rbd/snapshot.ts';
 import { announce } from './announce.ts';
@@ -38,35 +38,42 @@ export interface HistoryRequest {
   signal: AbortSignal;
 }
 
+interface Written {
+  outcome: Format2Outcome;
+  /** of the head */
+  journal: ReplayedJournal | undefined;
+}
+
 async function write({
   image,
   source,
   options,
   context,
   signal,
-}: HistoryRequest): Promise<Format2Outcome> {
+}: HistoryRequest): Promise<Written> {
   const lanes = lanesFor(source, options);
   const { size, verify } = options;
   const head = buildLayer(image, undefined, { noParent: !options.parent });
   const journal = await readImageJournal(head, lanes);
-  if (journal !== undefined) image.problems.push(...journal.problems);
-  announce(head, context);
-  return toDestination(options, source, context, signal, (writer) =>
+  announce(head, context, journal);
+  const outcome = await toDestination(options, source, context, signal, (writer) =>
     exportFormat2({
       ...{ image, size, noParent: !options.parent, journal, lanes, verify, signal },
       progress: context.progress,
       writer: new RecordWriter(writer),
     }),
   );
+  return { outcome, journal };
 }
 
 /** The head's report, with those of the snapshots under `snapshots`. */
-function reportOf(request: HistoryRequest, outcome: Format2Outcome, seconds: number) {
+function reportOf(request: HistoryRequest, { outcome, journal }: Written, seconds: number) {
   const { source, options, overrides } = request;
   const { read, written, objects } = outcome;
   const reports = outcome.layers.map(({ layer, lost, doubtful }) =>
     recoveryReport({
       ...{ source, layer, seconds, dest: options.dest, overrides },
+      journal: layer.snapshot === undefined ? journal : undefined,
       outcome: { lost, doubtful, read, written, objects, sha256: undefined, kept: 0 },
     }),
   );
@@ -111,8 +118,8 @@ export async function exportWithHistory(request: HistoryRequest): Promise<ExitCo
     );
   }
   const started = Date.now();
-  const outcome = await write(request);
-  const report = reportOf(request, outcome, (Date.now() - started) / 1000);
+  const written = await write(request);
+  const report = reportOf(request, written, (Date.now() - started) / 1000);
   if (context.json) printJson(context, report);
   writeReport(report, options);
   show(report, context);

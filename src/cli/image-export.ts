@@ -20,6 +20,7 @@ import type { CommandContext } from './context.ts';
 import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
 import { bytesText } from './progress.ts';
 import { type RecoveryReport, recoveryReport } from './render/recovery-report.ts';
+import { wholeDoubt } from './render/whole-doubt.ts';
 import { isDone, openResumable, type ResumableRequest } from './resume.ts';
 import type { Source } from './source.ts';
 
@@ -117,8 +118,8 @@ const outputOf = (
   { dest, options, source }: ImageExport,
   { layer, journal }: Pick<ExportContext, 'layer' | 'journal'>,
 ): ResumableRequest => ({
-  // Writes that its journal lacks could be anywhere.
-  trusted: !source.unfinished && (journal?.problems.length ?? 0) === 0,
+  // What is wrong with all of it may be set right by another disk, and bytes of it with that.
+  trusted: wholeDoubt(source, layer.image, journal) === undefined,
   ...{ dest, map: options.map, layer, source },
   force: options.force === true,
   restart: options.restart === true,
@@ -132,8 +133,10 @@ async function toFile(work: ExportContext, request: ImageExport): Promise<Export
   const { dest, context } = request;
   const { layer, signal } = work;
   const output = openResumable(outputOf(request, work));
-  const { destination, checkpoint, map } = output;
-  if (checkpoint?.resumed) {
+  const { destination, checkpoint, map, outdated } = output;
+  if (outdated !== undefined) {
+    context.warn(`${dest}: what an earlier run had done is done anew: ${outdated}`);
+  } else if (checkpoint?.resumed) {
     const kept = checkpoint.map.bytes('+');
     context.say(`${dest}: going on, ${bytesText(kept)} are done already (${map})`);
   }
@@ -172,17 +175,16 @@ async function write(work: ExportContext, request: ImageExport): Promise<ExportO
  * @throws USAGE when DEST is refused; DESTINATION when it cannot be written; the signal's reason
  */
 export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
-  const { source, image, dest, options, context, lanes, progress, signal } = request;
+  const { source, dest, options, context, lanes, progress, signal } = request;
   const layer = layerOf(request);
   announce(layer, context);
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);
-  if (journal !== undefined) image.problems.push(...journal.problems);
   const started = Date.now();
   const { verify, digest } = options;
   const work = { layer, lanes, journal, verify, digest: digest === true, progress, signal };
   const outcome = await write(work, request);
   const seconds = (Date.now() - started) / 1000;
   const overrides = overridesOf(options);
-  return recoveryReport({ source, layer, outcome, seconds, dest, overrides });
+  return recoveryReport({ source, layer, outcome, journal, seconds, dest, overrides });
 }

@@ -1,29 +1,15 @@
-import { isDeepStrictEqual } from 'node:util';
 import { SalvageError, usageError } from '../errors/salvage-error.ts';
 import { Checkpoint } from '../export/checkpoint.ts';
 import { ImageMap } from '../export/image-map.ts';
 import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
-import { imageSpecText } from '../image/image.ts';
 import type { Layer } from '../image/layer.ts';
+import { type Basis, basisOf, outdated } from '../image/outdated.ts';
 import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
 import { findOutput, type OutputTrace } from '../io/output-trace.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
+import { isSameOutput, type OutputIdentity, outputIdentity } from './output-identity.ts';
 import type { Source } from './source.ts';
-
-/** What an output is made of: an earlier run is gone on with only where all of this is the same. */
-interface OutputIdentity {
-  image: string;
-  id: string;
-  pool: number;
-  cluster: string | null;
-  snapshot: string | null;
-  size: number;
-  object_size: number;
-  parent: boolean;
-  verify: string;
-  excluded: string[];
-}
 
 /** What a map file of ours says of itself, in its comment. */
 interface AboutOutput {
@@ -31,6 +17,8 @@ interface AboutOutput {
   /** the output that it belongs to; its time of change counts once it is finished */
   file: OutputTrace;
   finished: boolean;
+  /** by what was decided which copies count */
+  basis: Basis;
 }
 
 export interface ResumableRequest {
@@ -60,30 +48,20 @@ export interface ResumableOutput {
   checkpoint: Checkpoint | undefined;
   /** path of the map file */
   map: string | undefined;
+  /** why all is done again of what an earlier run had proven, where that is so */
+  outdated: string | undefined;
   /** gives the output its name, once its state says that it is finished @throws DESTINATION */
   commit(): Promise<void>;
   /** lets go of it unfinished; what is done is kept, nothing is left behind where nothing is done */
   leave(): Promise<void>;
 }
 
-function identityOf({ layer, verify, excluded, noParent }: ResumableRequest): OutputIdentity {
-  const { image, snapshot } = layer;
-  return {
-    image: imageSpecText(image),
-    id: image.id,
-    pool: image.pool,
-    cluster: image.cluster.fsid ?? null,
-    snapshot: snapshot === undefined ? null : String(snapshot.id),
-    size: layer.size,
-    object_size: layer.geometry.objectSize,
-    parent: !noParent,
-    verify,
-    excluded: [...excluded].sort(),
-  };
-}
-
 const isOurs = (about: unknown): about is AboutOutput =>
-  typeof about === 'object' && about !== null && 'output' in about && 'file' in about;
+  typeof about === 'object' &&
+  about !== null &&
+  'output' in about &&
+  'file' in about &&
+  'basis' in about;
 
 /** The state that an earlier run has kept. @throws USAGE when something else lies in its place */
 function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
@@ -111,31 +89,43 @@ const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean
 
 type Known = ReturnType<typeof readMap>;
 
+/** Why what an earlier run of this very export has proven is no longer proven. */
+const whyOutdated = ({ layer }: ResumableRequest, known: Known): string | undefined =>
+  known === undefined ? undefined : outdated(layer, known.about.basis);
+
 /** Did an earlier run finish this very export, with nothing lost or doubtful, and has nobody touched it since? */
 export function isDone(request: ResumableRequest): boolean {
   const file = mapPathOf(request);
   const known = file === undefined || request.restart ? undefined : readMap(file);
-  if (known === undefined || !isDeepStrictEqual(known.about.output, identityOf(request)))
+  if (known === undefined || !isSameOutput(known.about.output, outputIdentity(request)))
     return false;
   const { finished } = findOutput(request.dest);
   return (
     known.about.finished &&
     known.map.bytes('+') === request.layer.size &&
-    isUntouched(finished, known.about.file)
+    isUntouched(finished, known.about.file) &&
+    whyOutdated(request, known) === undefined
   );
 }
 
-/** What of an earlier run can be gone on with. */
-function keepOf(request: ResumableRequest, known: Known): DestinationRequest['keep'] {
+/**
+ * What of an earlier run can be gone on with.
+ * @param isOutdated nothing in it counts for done any more
+ */
+function keepOf(
+  request: ResumableRequest,
+  known: Known,
+  isOutdated: boolean,
+): DestinationRequest['keep'] {
   if (known === undefined || request.restart || known.map.size !== request.layer.size)
     return undefined;
   const { output, file, finished: wasFinished } = known.about;
-  if (!isDeepStrictEqual(output, identityOf(request))) return undefined;
+  if (!isSameOutput(output, outputIdentity(request))) return undefined;
   const { finished, partial, device } = findOutput(request.dest);
   // What became of a device since it was finished, nothing on it tells.
   if (device !== undefined) return sameFile(device, file) && !wasFinished ? 'device' : undefined;
   if (partial !== undefined) return sameFile(partial, file) ? 'partial' : undefined;
-  const incomplete = known.map.bytes('+') < known.map.size;
+  const incomplete = isOutdated || known.map.bytes('+') < known.map.size;
   return wasFinished && isUntouched(finished, file) && incomplete ? 'finished' : undefined;
 }
 
@@ -153,11 +143,13 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   const map = mapPathOf(request);
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
   const known = map === undefined ? undefined : readMap(map);
-  const keep = keepOf(request, known);
-  const state = keep === undefined ? new ImageMap(layer.size) : known!.map;
+  const why = whyOutdated(request, known);
+  const keep = keepOf(request, known, why !== undefined);
+  const kept = keep === undefined ? undefined : known!.map;
+  const state = kept === undefined || why !== undefined ? new ImageMap(layer.size) : kept;
   const destination = openDestination({
     ...{ dest, force, size: layer.size, sources: source.protectedPaths },
-    need: request.need && Math.min(request.need, layer.size - state.bytes('+')),
+    need: request.need && Math.min(request.need, layer.size - (kept?.bytes('+') ?? 0)),
     ...(keep === undefined ? {} : { keep }),
     // The state of what is about to be wiped must not be believed after a cut.
     beforeWipe: () => map !== undefined && removeTextFile(map),
@@ -168,13 +160,18 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   }
   if (map === undefined) {
     return {
-      ...{ destination, map, checkpoint: undefined },
+      ...{ destination, map, checkpoint: undefined, outdated: undefined },
       commit: async () => destination.commit(),
       leave: async () => destination.abandon(),
     };
   }
   const textOf = (finished: boolean) => {
-    const about: AboutOutput = { output: identityOf(request), file: destination.trace(), finished };
+    const about: AboutOutput = {
+      output: outputIdentity(request),
+      file: destination.trace(),
+      finished,
+      basis: basisOf(layer.image.cluster),
+    };
     return formatMapFile(state, about);
   };
   const checkpoint = new Checkpoint({
@@ -190,7 +187,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     resumed: keep !== undefined,
   });
   return {
-    ...{ destination, map, checkpoint },
+    ...{ destination, map, checkpoint, outdated: keep && why },
     commit: async () => {
       await replaceTextFile(map, textOf(true));
       destination.commit();

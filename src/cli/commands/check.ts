@@ -75,7 +75,6 @@ async function checkOne(
   const layer = buildLayer(image, snapshot);
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);
-  if (journal !== undefined) image.problems.push(...journal.problems);
   const started = Date.now();
   const { progress } = context;
   const work = {
@@ -89,7 +88,10 @@ async function checkOne(
   } as const;
   const outcome = await checkImage(work, options.read === true);
   const seconds = (Date.now() - started) / 1000;
-  return recoveryReport({ source, layer, outcome, seconds, dest: undefined, overrides: {} });
+  return recoveryReport({
+    ...{ source, layer, outcome, journal, seconds },
+    ...{ dest: undefined, overrides: {} },
+  });
 }
 
 export async function check(options: CheckOptions, context: CommandContext): Promise<ExitCode> {

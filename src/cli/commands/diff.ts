@@ -16,6 +16,7 @@ import {
 } from '../options.ts';
 import { showRanges } from '../render/recovery-report.ts';
 import { table } from '../render/table.ts';
+import { allDoubtful, wholeDoubt } from '../render/whole-doubt.ts';
 import { openSource } from '../source.ts';
 
 interface DiffCommandOptions extends CommonOptions, DiffOptions {
@@ -104,14 +105,15 @@ export async function diff(
     if (options.wholeObject) await byObject(ends, list, losses, signal);
     else await byContent(ends, list, losses, context, signal);
     const lost = losses.lost.ranges();
-    const doubtful = losses.doubtful.ranges();
+    const { to: layer, journal } = ends;
+    const told = { lost, doubtful: losses.doubtful.ranges() };
+    const doubtful = allDoubtful({ source, layer, journal, ...told });
     const extents = markLosses(list.extents, { lost, doubtful });
     if (context.json) printJson(context, extents.map(extentJson));
     else context.streams.stdout.write(extentTable(extents));
     showRanges('lost', lost, context);
     showRanges('doubtful', doubtful, context);
-    const { problems, headless } = ends.to.image;
-    const isKnown = !source.unfinished && !headless && problems.length === 0;
+    const isKnown = wholeDoubt(source, layer.image, journal) === undefined;
     return isKnown && lost.length + doubtful.length === 0 ? EXIT.ok : EXIT.incomplete;
   } catch (error) {
     if (signal.aborted && error === signal.reason) return EXIT.interrupted;

@@ -88,7 +88,9 @@ export async function exportDiff(
     const overrides = overridesOf(options);
     const from = ends.from?.snapshot;
     const result = {
-      ...recoveryReport({ source, layer: ends.to, outcome, seconds, dest, overrides }),
+      ...recoveryReport({
+        ...{ source, layer: ends.to, journal: ends.journal, outcome, seconds, dest, overrides },
+      }),
       from_snapshot: from === undefined ? null : nameToText(snapshotName(from)),
     };
     if (context.json) printJson(context, result);

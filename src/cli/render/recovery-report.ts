@@ -4,12 +4,14 @@ import { union } from '../../export/intervals.ts';
 import type { LossRange } from '../../export/loss-map.ts';
 import type { ImageRange } from '../../export/plan.ts';
 import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
+import type { ReplayedJournal } from '../../image/image-journal.ts';
 import { type Layer, layersOf } from '../../image/layer.ts';
 import type { CommandContext } from '../context.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
 import type { Source } from '../source.ts';
 import { VERSION } from '../version.ts';
 import { osdJournals } from './osd-journals.ts';
+import { allDoubtful, problemsOf, wholeDoubt } from './whole-doubt.ts';
 
 /** An OSD that was not read, and what that costs. */
 export interface MissingOsd {
@@ -48,6 +50,8 @@ export interface ReportRequest {
   source: Source;
   layer: Layer;
   outcome: ExportOutcome;
+  /** what is to be laid over the image, where it has a journal */
+  journal: ReplayedJournal | undefined;
   seconds: number;
   /** undefined: nothing was written */
   dest: string | undefined;
@@ -60,12 +64,14 @@ export function recoveryReport({
   source,
   layer,
   outcome,
+  journal,
   seconds,
   dest,
   overrides,
 }: ReportRequest) {
-  const { lost, doubtful, objects, read, written, kept } = outcome;
+  const { lost, objects, read, written, kept } = outcome;
   const { image, snapshot } = layer;
+  const doubtful = allDoubtful({ source, layer, journal, lost, doubtful: outcome.doubtful });
   const chain = [...new Set(layersOf(layer).map((one) => one.image))];
   return {
     image: imageSpecText(image),
@@ -74,9 +80,8 @@ export function recoveryReport({
     complete:
       lost.length === 0 &&
       doubtful.length === 0 &&
-      !source.unfinished &&
-      !image.headless &&
-      image.problems.length === 0,
+      // An image may have no bytes.
+      wholeDoubt(source, image, journal) === undefined,
     lost,
     doubtful,
     totals: {
@@ -95,7 +100,7 @@ export function recoveryReport({
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
     journals: osdJournals(image.cluster),
     guesses: said(chain, ({ guesses }) => guesses),
-    problems: image.problems,
+    problems: problemsOf(image, journal),
     warnings: [...source.runner.damage],
     overrides,
     rbd_salvage: VERSION,
@@ -169,8 +174,8 @@ export function showExport(
 export function verdictOf(report: RecoveryReport): string {
   if (report.complete) return 'complete: nothing lost, nothing doubtful';
   const { lost_bytes, doubtful_bytes } = report.totals;
-  if (lost_bytes + doubtful_bytes > 0) {
-    return `incomplete: ${bytesText(lost_bytes)} lost, ${bytesText(doubtful_bytes)} doubtful`;
-  }
-  return `not known to be complete: ${report.problems[0] ?? 'the catalog is not'}`;
+  const [problem] = report.problems;
+  const why = problem === undefined ? 'incomplete' : `not known to be complete: ${problem}`;
+  const amounts = `${bytesText(lost_bytes)} lost, ${bytesText(doubtful_bytes)} doubtful`;
+  return problem === undefined ? `${why}: ${amounts}` : `${why} (${amounts})`;
 }

@@ -1,0 +1,102 @@
+import { isDeepStrictEqual } from 'node:util';
+import { nameToText } from '../bytes/names.ts';
+import { imageSpecText } from '../image/image.ts';
+import { type Layer, layersOf } from '../image/layer.ts';
+
+/** Where one layer of an image has its bytes. */
+interface LayerIdentity {
+  pool: number;
+  data_pool: number;
+  namespace: string;
+  prefix: string;
+  snapshot: string | null;
+  size: number;
+  object_size: number;
+  stripe_unit: number;
+  stripe_count: number;
+  /** bytes of it that the next one shows through */
+  overlap: number;
+}
+
+/** What an output is made of: an earlier run is gone on with only where all of this is the same. */
+export interface OutputIdentity {
+  image: string;
+  id: string;
+  pool: number;
+  cluster: string | null;
+  snapshot: string | null;
+  size: number;
+  object_size: number;
+  parent: boolean;
+  verify: string;
+  excluded: string[];
+  /** the image and what shows through it, as far as they are known: see `isSameOutput` */
+  layers: LayerIdentity[];
+}
+
+export interface IdentityRequest {
+  layer: Layer;
+  verify: string;
+  excluded: readonly string[];
+  noParent: boolean;
+}
+
+function layerIdentity({
+  image,
+  snapshot,
+  size,
+  geometry,
+  dataPool,
+  parent,
+}: Layer): LayerIdentity {
+  const { objectSize, unit, stripeCount } = geometry;
+  return {
+    ...{ pool: image.pool, data_pool: dataPool, namespace: nameToText(image.namespace) },
+    prefix: nameToText(image.header.objectPrefix),
+    snapshot: snapshot === undefined ? null : String(snapshot.id),
+    ...{ size, object_size: objectSize, stripe_unit: unit, stripe_count: stripeCount },
+    overlap: parent?.overlap ?? 0,
+  };
+}
+
+/** Layers whose metadata is beyond doubt: what is guessed of the others may be guessed otherwise another time. */
+function knownLayers(layer: Layer): LayerIdentity[] {
+  const layers = layersOf(layer);
+  const guessed = layers.findIndex(({ image }) => image.unsure !== undefined);
+  return layers.slice(0, guessed < 0 ? layers.length : guessed).map(layerIdentity);
+}
+
+export function outputIdentity({
+  layer,
+  verify,
+  excluded,
+  noParent,
+}: IdentityRequest): OutputIdentity {
+  const { image, snapshot } = layer;
+  return {
+    image: imageSpecText(image),
+    id: image.id,
+    pool: image.pool,
+    cluster: image.cluster.fsid ?? null,
+    snapshot: snapshot === undefined ? null : String(snapshot.id),
+    size: layer.size,
+    object_size: layer.geometry.objectSize,
+    parent: !noParent,
+    verify,
+    excluded: [...excluded].sort(),
+    layers: knownLayers(layer),
+  };
+}
+
+/**
+ * Are bytes that were proven under one identity right under the other? A parent that was lost may have been found since, or
+ * be lost now: what came through it was doubtful then, and is not called done. Layers that both know must agree.
+ * @param known as an earlier run, perhaps of an earlier version, has written it down
+ */
+export function isSameOutput(known: OutputIdentity, now: OutputIdentity): boolean {
+  const { layers: then, ...before } = known;
+  const { layers, ...rest } = now;
+  if (!Array.isArray(then) || !isDeepStrictEqual(before, rest)) return false;
+  const both = Math.min(then.length, layers.length);
+  return isDeepStrictEqual(then.slice(0, both), layers.slice(0, both));
+}
