@@ -4,8 +4,8 @@ import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import { imageSpecText } from '../image/image.ts';
 import { freeBytes, isStream } from '../io/destination-paths.ts';
 import { type CommandContext, printJson } from './context.ts';
-import { type ImageExport, layerOf, objectBytes, overridesOf, specOf } from './image-export.ts';
-import { perImage } from './per-image.ts';
+import { type ImageExport, layerOf, objectBytes, overridesOf } from './image-export.ts';
+import { PerImage } from './per-image.ts';
 import { bytesText, countText, durationText } from './progress.ts';
 import { missingOsds, recoveryReport, verdictOf } from './render/recovery-report.ts';
 import type { Source } from './source.ts';
@@ -108,16 +108,15 @@ export async function dryRun(
 ): Promise<ExitCode> {
   const { source, context } = requests[0]!;
   const estimates: Estimate[] = [];
-  let failed = false;
+  const each = new PerImage(context, requests.length);
   for (const request of requests) {
-    const spec = specOf(request);
-    const estimate = await perImage(context, spec, requests.length, () => estimateOne(request));
-    if (estimate === undefined) failed = true;
-    else estimates.push(estimate);
+    const estimate = await each.try(request, () => estimateOne(request));
+    if (estimate !== undefined) estimates.push(estimate);
   }
   const totals = totalsOf(source, directory, estimates);
-  if (context.json) printJson(context, { dry_run: true, ...totals, images: estimates });
+  const { failed } = each;
+  if (context.json) printJson(context, { dry_run: true, ...totals, images: estimates, failed });
   else show(estimates, totals, context);
-  if (failed) return EXIT.failed;
+  if (failed.length > 0) return EXIT.failed;
   return estimates.every(({ complete }) => complete) ? EXIT.ok : EXIT.incomplete;
 }

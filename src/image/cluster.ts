@@ -39,6 +39,7 @@ export class Cluster {
   #metadata: Map<string, MetadataCopy[]> | undefined;
   #prefixes: Map<string, DataPrefix> | undefined;
   #images: Image[] | undefined;
+  #byId: Map<string, Image> | undefined;
   readonly #findImages: ImageFinder;
   readonly #erasure = new Map<number, PoolErasure>();
 
@@ -66,6 +67,18 @@ export class Cluster {
       this.#images = index.images;
     }
     return this.#images;
+  }
+
+  /** The image of that id; of several that claim it, the first one of `images`. */
+  imageOf(pool: number, namespace: Uint8Array, id: string): Image | undefined {
+    if (this.#byId === undefined) {
+      this.#byId = new Map();
+      for (const image of this.images) {
+        const key = objectKey(image.pool, image.namespace, image.id);
+        if (!this.#byId.has(key)) this.#byId.set(key, image);
+      }
+    }
+    return this.#byId.get(objectKey(pool, namespace, id));
   }
 
   /** A pool's name, or its number where no map tells the name. */

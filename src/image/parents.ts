@@ -29,24 +29,24 @@ export const parentLinkOf = (
 
 /** The image that a link means, if the cluster still has it. */
 export const findParent = (child: Image, link: ParentLink): Image | undefined =>
-  child.cluster.images.find(
-    (image) =>
-      image.pool === link.pool &&
-      image.id === link.imageId &&
-      Buffer.compare(image.namespace, link.namespace) === 0,
-  );
+  child.cluster.imageOf(link.pool, link.namespace, link.imageId);
 
 /** The image that one under migration comes from, if the cluster still has it. */
-export const findSource = (image: Image, source: MigrationSource): Image | undefined =>
-  image.cluster.images.find(
-    (other) =>
-      other !== image &&
-      other.pool === source.pool &&
-      Buffer.compare(other.namespace, source.namespace) === 0 &&
-      (source.imageId === ''
-        ? other.format === 1 && Buffer.compare(other.name, source.imageName) === 0
-        : other.id === source.imageId),
-  );
+export function findSource(image: Image, source: MigrationSource): Image | undefined {
+  const { pool, namespace, imageId, imageName } = source;
+  const { cluster } = image;
+  if (imageId === '') {
+    return cluster.images.find(
+      (other) =>
+        other.pool === pool &&
+        other.format === 1 &&
+        Buffer.compare(other.namespace, namespace) === 0 &&
+        Buffer.compare(other.name, imageName) === 0,
+    );
+  }
+  const found = cluster.imageOf(pool, namespace, imageId);
+  return found === image ? undefined : found;
+}
 
 /** Images that show through heads or snapshots of some images, through all generations, and those images. */
 export function withAncestors(images: Iterable<Image>): Set<Image> {

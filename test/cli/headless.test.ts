@@ -106,6 +106,10 @@ function damagedAt(prefix: string, from = catalog): string {
 
 describe('an image whose rows in the catalog are damaged', () => {
   const PLAIN = `rbd\\udata.${images['rbd/plain']!.id}`;
+  const FAILED = {
+    ...{ image: '2/plain', snapshot: null, complete: false },
+    error: expect.stringContaining('checksum'),
+  };
   let damaged: string[];
   beforeAll(() => {
     damaged = ['--catalog', damagedAt(PLAIN)];
@@ -150,18 +154,23 @@ describe('an image whose rows in the catalog are damaged', () => {
     const all = await salvageJson<{ image: string }[]>('check', '--all', '--catalog', catalog);
     const others = all.json.map(({ image }) => image).filter((image) => image !== '2/plain');
     expect(status).toBe(1);
-    expect(json.map(({ image }) => image)).toEqual(others);
-    const du = await salvageJson<{ images: { name: string }[] }>('du', '-a', ...damaged);
+    expect(json.map(({ image }) => image)).toEqual([...others, '2/plain']);
+    expect(json.at(-1)).toEqual(FAILED);
+    const du = await salvageJson<{ images: { name: string }[]; failed: unknown }>(
+      ...['du', '-a', ...damaged],
+    );
     expect(du.status).toBe(1);
     expect(du.json.images.length).toBeGreaterThan(5);
+    expect(du.json.failed).toEqual([FAILED]);
   });
 
   it('does not keep others from being exported', async () => {
     const directory = path.join(work.path, 'all');
-    const dry = await salvageJson<{ images: unknown[] }>(
+    const dry = await salvageJson<{ images: unknown[]; failed: unknown }>(
       ...['export', '--all', '--dry-run', directory, ...damaged],
     );
     expect(dry.status).toBe(1);
+    expect(dry.json.failed).toEqual([FAILED]);
     const { status, json } = await salvageJson<{
       totals: { failed: number; images: number };
       images: { status: string; image: string }[];

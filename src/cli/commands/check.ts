@@ -20,7 +20,7 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
-import { perImage } from '../per-image.ts';
+import { PerImage } from '../per-image.ts';
 import { journalLines, osdJournals } from '../render/osd-journals.ts';
 import {
   type RecoveryReport,
@@ -108,26 +108,23 @@ async function checkAll(
     const images = chosen(source, options);
     await examine(source, images);
     const reports: RecoveryReport[] = [];
-    let failed = false;
+    const each = new PerImage(context, images.length);
     for (const cluster of source.clusters) {
       for (const line of journalLines(osdJournals(cluster))) context.say(line);
     }
     for (const choice of images) {
       const { image, snapshot } = choice;
       const name = imageSpecText(image, snapshot && nameToText(snapshotName(snapshot)));
-      const report = await perImage(context, name, images.length, () =>
+      const report = await each.try(choice, () =>
         checkOne(source, choice, options, context, signal),
       );
-      if (report === undefined) {
-        failed = true;
-        continue;
-      }
+      if (report === undefined) continue;
       reports.push(report);
       if (!context.json) context.streams.stdout.write(`${name}: ${verdictOf(report)}\n`);
       showLosses(report, context);
     }
-    if (context.json) printJson(context, reports);
-    if (failed) return EXIT.failed;
+    if (context.json) printJson(context, [...reports, ...each.failed]);
+    if (each.failed.length > 0) return EXIT.failed;
     return reports.every((report) => report.complete) ? EXIT.ok : EXIT.incomplete;
   } finally {
     done();

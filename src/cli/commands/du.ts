@@ -2,7 +2,7 @@ import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
 import { usageError } from '../../errors/salvage-error.ts';
 import { diskUsage, type UsageChoice } from '../../export/disk-usage.ts';
 import { ReadLanes } from '../../export/read-lanes.ts';
-import { type Image, imageSpecText } from '../../image/image.ts';
+import type { Image } from '../../image/image.ts';
 import { findSnapshot } from '../../image/layer.ts';
 import { imagesIn } from '../../image/pool-contents.ts';
 import { type CommandContext, printJson } from '../context.ts';
@@ -16,7 +16,7 @@ import {
   type ImageOptions,
   type SourceOptions,
 } from '../options.ts';
-import { perImage } from '../per-image.ts';
+import { PerImage } from '../per-image.ts';
 import {
   mergedUsage,
   type UsageJson,
@@ -67,20 +67,16 @@ export async function du(options: DuOptions, context: CommandContext): Promise<E
     await examine(source, wanted);
     const lanes = new ReadLanes(source.runner, source.lanes, source.locations);
     const rows: UsageJson[] = [];
-    let failed = false;
+    const each = new PerImage(context, wanted.length);
     for (const one of wanted) {
       const { image } = one;
-      const usages = await perImage(context, imageSpecText(image), wanted.length, () =>
-        diskUsage(image, lanes, choiceOf(one, options)),
-      );
-      if (usages === undefined) {
-        failed = true;
-        continue;
-      }
+      const usages = await each.try(one, () => diskUsage(image, lanes, choiceOf(one, options)));
+      if (usages === undefined) continue;
       const own = usages.map((usage) => usageJson(image, usage));
       rows.push(...(options.mergeSnapshots ? mergedUsage(own) : own));
     }
-    const totals = isOne(options) ? {} : usageTotals(rows);
+    const { failed } = each;
+    const totals = isOne(options) ? {} : { ...usageTotals(rows), failed };
     if (context.json) printJson(context, { images: rows, ...totals });
     else context.streams.stdout.write(usageTable(rows));
     const unknown = rows.filter(({ complete }) => !complete);
@@ -88,7 +84,7 @@ export async function du(options: DuOptions, context: CommandContext): Promise<E
       const spec = snapshot === undefined ? name : `${name}@${snapshot}`;
       context.warn(`${spec}: of some objects it is not known whether they exist; check says which`);
     }
-    if (failed) return EXIT.failed;
+    if (failed.length > 0) return EXIT.failed;
     return unknown.length === 0 ? EXIT.ok : EXIT.incomplete;
   });
 }
