@@ -86,6 +86,12 @@ const WIDTHS = [0, 1, 2, 4];
 /** Copies of one object in one directory, which take no bytes: more are a mere claim, for which no room is made. */
 const MAX_EQUAL_ROWS = 65_536;
 
+/** Does a path begin with these bytes? */
+function isBelow(path: Uint8Array, start: Uint8Array): boolean {
+  for (let i = 0; i < start.length; i++) if (path[i] !== start[i]) return false;
+  return true;
+}
+
 /** A segment of an open catalog: its head is in memory, everything else is read when asked for. */
 export class Segment {
   readonly head: SegmentHead;
@@ -120,8 +126,26 @@ export class Segment {
   }
 
   get units(): UnitEntry[] {
-    this.#units ??= unpack<UnitEntry[]>(this.#blob(this.head.units, 'units'), 'units');
+    this.#units ??= this.#unpackUnits();
     return this.#units;
+  }
+
+  #unpackUnits(): UnitEntry[] {
+    return unpack<UnitEntry[]>(this.#blob(this.head.units, 'units'), 'units');
+  }
+
+  /** Names of the collections that have live units, one char per byte. Opening a catalog asks: no units are kept for that. */
+  collections(): Set<string> {
+    const found = new Set<string>();
+    let last = Buffer.alloc(0);
+    for (const [i, [path]] of (this.#units ?? this.#unpackUnits()).entries()) {
+      // Those of a collection come one after the other.
+      if (this.dead.has(i) || (last.length > 0 && isBelow(path, last))) continue;
+      const name = Buffer.from(path).toString('latin1').split('/', 1)[0]!;
+      found.add(name);
+      last = Buffer.from(`${name}/`, 'latin1');
+    }
+    return found;
   }
 
   /** Reads all of it. @throws CORRUPT when a part fails its checksum */

@@ -62,11 +62,24 @@ export function dataPrefixes(cluster: Cluster): Map<string, DataPrefix> {
     }
     return known;
   };
+  // Each segment has a group for nearly every image: names are taken apart once.
+  const named = new Map<string, { known: DataPrefix; shard: number }>();
+  const nameOf = (group: GroupEntry) => {
+    const [prefix, tail] = group;
+    const key = `${prefix.length}/${binaryKey(prefix)}${binaryKey(tail)}`;
+    let name = named.get(key);
+    if (name === undefined) {
+      const { shard, ...parts } = groupName(group);
+      name = { known: entry(parts), shard };
+      named.set(key, name);
+    }
+    return name;
+  };
   for (const osd of cluster.osds) {
     for (const segment of osd.catalog.segments) {
       for (const group of segment.head.groups) {
-        const name = groupName(group);
-        entry(name).postings.push({ osd, segment, group, shard: name.shard });
+        const { known, shard } = nameOf(group);
+        known.postings.push({ osd, segment, group, shard });
       }
     }
   }

@@ -164,10 +164,6 @@ export function* pgCollectionsOf(osd: CatalogOsd): Generator<[collection: string
 /** Names of the collections that an OSD has, as its scan saw them. */
 function collectionsOf({ segments }: CatalogOsd): Set<string> {
   const found = new Set<string>();
-  for (const segment of segments) {
-    for (const [i, [path]] of segment.units.entries()) {
-      if (!segment.dead.has(i)) found.add(collectionOf(path));
-    }
-  }
+  for (const segment of segments) for (const name of segment.collections()) found.add(name);
   return found;
 }
