@@ -20,7 +20,7 @@ import type { CommandContext } from './context.ts';
 import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
 import { bytesText } from './progress.ts';
 import { type RecoveryReport, recoveryReport } from './render/recovery-report.ts';
-import { wholeDoubt } from './render/whole-doubt.ts';
+import { problemsOf } from './render/whole-doubt.ts';
 import { isDone, openResumable, type ResumableRequest } from './resume.ts';
 import type { Source } from './source.ts';
 
@@ -118,8 +118,8 @@ const outputOf = (
   { dest, options, source }: ImageExport,
   { layer, journal }: Pick<ExportContext, 'layer' | 'journal'>,
 ): ResumableRequest => ({
-  // What is wrong with all of it may be set right by another disk, and bytes of it with that.
-  trusted: wholeDoubt(source, layer.image, journal) === undefined,
+  trusted: !source.unfinished,
+  problems: problemsOf(layer.image, journal),
   ...{ dest, map: options.map, layer, source },
   force: options.force === true,
   restart: options.restart === true,
@@ -135,8 +135,9 @@ async function toFile(work: ExportContext, request: ImageExport): Promise<Export
   const output = openResumable(outputOf(request, work));
   const { destination, checkpoint, map, outdated } = output;
   if (outdated !== undefined) {
-    context.warn(`${dest}: what an earlier run had done is done anew: ${outdated}`);
-  } else if (checkpoint?.resumed) {
+    context.warn(`${dest}: nothing is kept of what an earlier run had done: ${outdated}`);
+  }
+  if (checkpoint?.resumed) {
     const kept = checkpoint.map.bytes('+');
     context.say(`${dest}: going on, ${bytesText(kept)} are done already (${map})`);
   }

@@ -6,7 +6,10 @@ import { type Layer, layersOf } from '../image/layer.ts';
 /** Where one layer of an image has its bytes. */
 interface LayerIdentity {
   pool: number;
-  data_pool: number;
+  /** cache tiers of the pool of its data objects, and that pool */
+  data_pools: number[];
+  /** profile of an erasure-coded one */
+  erasure: [string, string][] | null;
   namespace: string;
   prefix: string;
   snapshot: string | null;
@@ -30,6 +33,8 @@ export interface OutputIdentity {
   parent: boolean;
   verify: string;
   excluded: string[];
+  /** what is wrong with the image as a whole, whatever was guessed instead */
+  problems: string[];
   /** the image and what shows through it, as far as they are known: see `isSameOutput` */
   layers: LayerIdentity[];
 }
@@ -39,6 +44,7 @@ export interface IdentityRequest {
   verify: string;
   excluded: readonly string[];
   noParent: boolean;
+  problems: readonly string[];
 }
 
 function layerIdentity({
@@ -47,11 +53,14 @@ function layerIdentity({
   size,
   geometry,
   dataPool,
+  pools,
   parent,
 }: Layer): LayerIdentity {
   const { objectSize, unit, stripeCount } = geometry;
   return {
-    ...{ pool: image.pool, data_pool: dataPool, namespace: nameToText(image.namespace) },
+    ...{ pool: image.pool, data_pools: pools.map(({ pool }) => pool) },
+    erasure: image.cluster.erasureOf(dataPool)?.profile ?? null,
+    namespace: nameToText(image.namespace),
     prefix: nameToText(image.header.objectPrefix),
     snapshot: snapshot === undefined ? null : String(snapshot.id),
     ...{ size, object_size: objectSize, stripe_unit: unit, stripe_count: stripeCount },
@@ -59,11 +68,14 @@ function layerIdentity({
   };
 }
 
-/** Layers whose metadata is beyond doubt: what is guessed of the others may be guessed otherwise another time. */
+/**
+ * The image, and what shows through it as far as its metadata is beyond doubt: what is guessed of the others may be guessed
+ * otherwise another time, and nothing that came from there is called done.
+ */
 function knownLayers(layer: Layer): LayerIdentity[] {
-  const layers = layersOf(layer);
-  const guessed = layers.findIndex(({ image }) => image.unsure !== undefined);
-  return layers.slice(0, guessed < 0 ? layers.length : guessed).map(layerIdentity);
+  const [own, ...below] = layersOf(layer);
+  const guessed = below.findIndex(({ image }) => image.unsure !== undefined);
+  return [own!, ...below.slice(0, guessed < 0 ? below.length : guessed)].map(layerIdentity);
 }
 
 export function outputIdentity({
@@ -71,6 +83,7 @@ export function outputIdentity({
   verify,
   excluded,
   noParent,
+  problems,
 }: IdentityRequest): OutputIdentity {
   const { image, snapshot } = layer;
   return {
@@ -84,6 +97,7 @@ export function outputIdentity({
     parent: !noParent,
     verify,
     excluded: [...excluded].sort(),
+    problems: [...problems],
     layers: knownLayers(layer),
   };
 }
@@ -100,3 +114,7 @@ export function isSameOutput(known: OutputIdentity, now: OutputIdentity): boolea
   const both = Math.min(then.length, layers.length);
   return isDeepStrictEqual(then.slice(0, both), layers.slice(0, both));
 }
+
+/** Of two that are the same, the one that knows more of what shows through. */
+export const longerOf = (known: OutputIdentity, now: OutputIdentity): OutputIdentity =>
+  known.layers.length > now.layers.length ? known : now;

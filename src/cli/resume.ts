@@ -2,13 +2,20 @@ import { SalvageError, usageError } from '../errors/salvage-error.ts';
 import { Checkpoint } from '../export/checkpoint.ts';
 import { ImageMap } from '../export/image-map.ts';
 import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
+import {
+  type Evidence,
+  evidenceOf,
+  foundSince,
+  isEvidence,
+  joined,
+  whyOutdated,
+} from '../image/evidence.ts';
 import type { Layer } from '../image/layer.ts';
-import { type Basis, basisOf, outdated } from '../image/outdated.ts';
 import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
 import { findOutput, type OutputTrace } from '../io/output-trace.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
-import { isSameOutput, type OutputIdentity, outputIdentity } from './output-identity.ts';
+import { isSameOutput, longerOf, type OutputIdentity, outputIdentity } from './output-identity.ts';
 import type { Source } from './source.ts';
 
 /** What a map file of ours says of itself, in its comment. */
@@ -17,8 +24,8 @@ interface AboutOutput {
   /** the output that it belongs to; its time of change counts once it is finished */
   file: OutputTrace;
   finished: boolean;
-  /** by what was decided which copies count */
-  basis: Basis;
+  /** by what was decided which copies count, of all that is called done */
+  evidence: Evidence;
 }
 
 export interface ResumableRequest {
@@ -36,6 +43,8 @@ export interface ResumableRequest {
   /** false: what is copied is not known to be all there is */
   trusted: boolean;
   noParent: boolean;
+  /** what is wrong with the image as a whole */
+  problems: readonly string[];
   source: Source;
   /** bytes that may be written at the most; undefined: do not check for space */
   need: number | undefined;
@@ -48,7 +57,7 @@ export interface ResumableOutput {
   checkpoint: Checkpoint | undefined;
   /** path of the map file */
   map: string | undefined;
-  /** why all is done again of what an earlier run had proven, where that is so */
+  /** why nothing is kept of what an earlier run of this export had done, where that is so */
   outdated: string | undefined;
   /** gives the output its name, once its state says that it is finished @throws DESTINATION */
   commit(): Promise<void>;
@@ -56,12 +65,16 @@ export interface ResumableOutput {
   leave(): Promise<void>;
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 const isOurs = (about: unknown): about is AboutOutput =>
-  typeof about === 'object' &&
-  about !== null &&
+  isObject(about) &&
   'output' in about &&
+  isObject(about.output) &&
   'file' in about &&
-  'basis' in about;
+  isObject(about.file) &&
+  'evidence' in about &&
+  isEvidence(about.evidence);
 
 /** The state that an earlier run has kept. @throws USAGE when something else lies in its place */
 function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
@@ -89,44 +102,59 @@ const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean
 
 type Known = ReturnType<typeof readMap>;
 
-/** Why what an earlier run of this very export has proven is no longer proven. */
-const whyOutdated = ({ layer }: ResumableRequest, known: Known): string | undefined =>
-  known === undefined ? undefined : outdated(layer, known.about.basis);
+/** The state of this very export, if that is what an earlier run has left, less what has been found since. */
+function sameExport(request: ResumableRequest, known: Known): Known {
+  if (known === undefined || request.restart || known.map.size !== request.layer.size)
+    return undefined;
+  if (!isSameOutput(known.about.output, outputIdentity(request))) return undefined;
+  for (const { offset, length } of foundSince(request.layer, known.about.evidence)) {
+    // Nearly always in doubt already: looked up first, since each change moves what lies behind it.
+    for (const done of known.map.ranges('+', offset, offset + length)) {
+      known.map.set(done.offset, done.length, '?');
+    }
+  }
+  return known;
+}
 
 /** Did an earlier run finish this very export, with nothing lost or doubtful, and has nobody touched it since? */
 export function isDone(request: ResumableRequest): boolean {
   const file = mapPathOf(request);
-  const known = file === undefined || request.restart ? undefined : readMap(file);
-  if (known === undefined || !isSameOutput(known.about.output, outputIdentity(request)))
-    return false;
-  const { finished } = findOutput(request.dest);
+  const known = sameExport(request, file === undefined ? undefined : readMap(file));
+  if (known === undefined) return false;
   return (
-    known.about.finished &&
     known.map.bytes('+') === request.layer.size &&
-    isUntouched(finished, known.about.file) &&
-    whyOutdated(request, known) === undefined
+    isUnchanged(request, known) &&
+    whyOutdated(request.layer, known.about.evidence) === undefined
   );
 }
 
-/**
- * What of an earlier run can be gone on with.
- * @param isOutdated nothing in it counts for done any more
- */
-function keepOf(
-  request: ResumableRequest,
-  known: Known,
-  isOutdated: boolean,
-): DestinationRequest['keep'] {
-  if (known === undefined || request.restart || known.map.size !== request.layer.size)
-    return undefined;
-  const { output, file, finished: wasFinished } = known.about;
-  if (!isSameOutput(output, outputIdentity(request))) return undefined;
+/** What of an earlier run of this export can be gone on with. */
+function keepOf(request: ResumableRequest, known: NonNullable<Known>): DestinationRequest['keep'] {
+  const { file, finished: wasFinished } = known.about;
   const { finished, partial, device } = findOutput(request.dest);
   // What became of a device since it was finished, nothing on it tells.
   if (device !== undefined) return sameFile(device, file) && !wasFinished ? 'device' : undefined;
   if (partial !== undefined) return sameFile(partial, file) ? 'partial' : undefined;
-  const incomplete = isOutdated || known.map.bytes('+') < known.map.size;
+  const incomplete = known.map.bytes('+') < known.map.size;
   return wasFinished && isUntouched(finished, file) && incomplete ? 'finished' : undefined;
+}
+
+/** Does a finished output lie there as its map tells? */
+const isUnchanged = ({ dest }: ResumableRequest, { about }: NonNullable<Known>): boolean =>
+  about.finished && isUntouched(findOutput(dest).finished, about.file);
+
+/** What is known of an output, and was known of what is kept of it. */
+function aboutNow(
+  request: ResumableRequest,
+  kept: AboutOutput | undefined,
+): Pick<AboutOutput, 'output' | 'evidence'> {
+  const output = outputIdentity(request);
+  const evidence = evidenceOf(request.layer);
+  if (kept === undefined) return { output, evidence };
+  return {
+    output: longerOf(kept.output, output),
+    evidence: joined(kept.evidence, evidence),
+  };
 }
 
 /** The map's place: a device has none beside it that would outlive a reboot. */
@@ -142,14 +170,18 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   const { dest, force, layer, source } = request;
   const map = mapPathOf(request);
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
-  const known = map === undefined ? undefined : readMap(map);
-  const why = whyOutdated(request, known);
-  const keep = keepOf(request, known, why !== undefined);
-  const kept = keep === undefined ? undefined : known!.map;
-  const state = kept === undefined || why !== undefined ? new ImageMap(layer.size) : kept;
+  const known = sameExport(request, map === undefined ? undefined : readMap(map));
+  const found = known && keepOf(request, known);
+  const outdated = known && whyOutdated(layer, known.about.evidence);
+  const keep = outdated === undefined ? found : undefined;
+  const state = keep === undefined ? new ImageMap(layer.size) : known!.map;
+  if (outdated !== undefined && found === undefined && !force && isUnchanged(request, known!)) {
+    throw usageError(`${dest} is out of date: ${outdated}; with --force the image replaces it`);
+  }
+  const about = aboutNow(request, keep === undefined ? undefined : known!.about);
   const destination = openDestination({
     ...{ dest, force, size: layer.size, sources: source.protectedPaths },
-    need: request.need && Math.min(request.need, layer.size - (kept?.bytes('+') ?? 0)),
+    need: request.need && Math.min(request.need, layer.size - state.bytes('+')),
     ...(keep === undefined ? {} : { keep }),
     // The state of what is about to be wiped must not be believed after a cut.
     beforeWipe: () => map !== undefined && removeTextFile(map),
@@ -160,19 +192,14 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   }
   if (map === undefined) {
     return {
-      ...{ destination, map, checkpoint: undefined, outdated: undefined },
+      ...{ destination, map, checkpoint: undefined, outdated },
       commit: async () => destination.commit(),
       leave: async () => destination.abandon(),
     };
   }
   const textOf = (finished: boolean) => {
-    const about: AboutOutput = {
-      output: outputIdentity(request),
-      file: destination.trace(),
-      finished,
-      basis: basisOf(layer.image.cluster),
-    };
-    return formatMapFile(state, about);
+    const text: AboutOutput = { ...about, file: destination.trace(), finished };
+    return formatMapFile(state, text);
   };
   const checkpoint = new Checkpoint({
     map: state,
@@ -187,7 +214,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     resumed: keep !== undefined,
   });
   return {
-    ...{ destination, map, checkpoint, outdated: keep && why },
+    ...{ destination, map, checkpoint, outdated },
     commit: async () => {
       await replaceTextFile(map, textOf(true));
       destination.commit();

@@ -30,9 +30,6 @@ const emptyPool = (): PoolPgs => ({
 /** Decisions kept: PGs that OSDs have in common are few, what a damaged collection claims is not. */
 const KEPT_DECISIONS = 65_536;
 
-/** 65,536 PGs in one pool, as many as a large cluster has in all. */
-const MAX_CELL_BITS = 16;
-
 /** The PGs of a cluster: which copies there are of each, and which of them counts. */
 export class PgAuthority {
   readonly problems: string[] = [];
@@ -101,18 +98,8 @@ export class PgAuthority {
     return [...this.#byPool.values()].every(({ copies }) => copies.isEmpty);
   }
 
-  /** A hash out of each part of a pool within which all hashes have the same copies. */
-  *cells(pool: number): Generator<number> {
-    const bits = this.#bitsOf(pool);
-    if (bits <= MAX_CELL_BITS) {
-      for (let cell = 0; cell < 2 ** bits; cell++) yield cell;
-      return;
-    }
-    // No pool has so many PGs: what damaged collections claim is looked at where they claim to be.
-    for (const { seed } of this.#pgs(pool).copies) yield lowBits(seed, bits);
-  }
-
-  #bitsOf(pool: number): number {
+  /** How many low bits of a hash tell which copies a pool has of an object; 32 at the most. */
+  bitsOf(pool: number): number {
     let bits = this.#cellBits.get(pool);
     if (bits === undefined) {
       const { copies, blind } = this.#pgs(pool);
@@ -124,7 +111,7 @@ export class PgAuthority {
 
   /** The decision for objects of `pool` with placement hash `hash`; made once for each PG. */
   decide(pool: number, hash: number): PgDecision {
-    const cell = lowBits(hash, this.#bitsOf(pool));
+    const cell = lowBits(hash, this.bitsOf(pool));
     const key = `${pool}/${cell}`;
     let decision = this.#decisions.get(key);
     if (decision === undefined) {

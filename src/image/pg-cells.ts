@@ -21,10 +21,6 @@ export class PgCells<T extends PgCell> {
     return Math.min(32, Math.max(0, ...this.#byBits.keys()));
   }
 
-  *[Symbol.iterator](): Generator<T> {
-    for (const bySeed of this.#byBits.values()) for (const own of bySeed.values()) yield* own;
-  }
-
   get isEmpty(): boolean {
     return this.#byBits.size === 0;
   }

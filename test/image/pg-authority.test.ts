@@ -39,7 +39,12 @@ function authority({ seeds, pgBits, pgNum, bare = [] }: Parts): PgAuthority {
     const catalog = {
       ...{ location: {}, identity: { whoami: index } },
       pgMetadata: () => own.map((seed) => metadata(seed, pgBits)),
-      segments: [{ units, dead: new Set(), unreadable: () => [] }],
+      segments: [
+        {
+          ...{ units, dead: new Set(), unreadable: () => [] },
+          collections: () => new Set(names),
+        },
+      ],
     };
     return { index, name: `osd.${index}`, catalog: catalog as unknown as CatalogOsd };
   });

@@ -16,7 +16,7 @@ import {
 } from '../options.ts';
 import { showRanges } from '../render/recovery-report.ts';
 import { table } from '../render/table.ts';
-import { allDoubtful, wholeDoubt } from '../render/whole-doubt.ts';
+import { allDoubtful, wholeDoubts } from '../render/whole-doubt.ts';
 import { openSource } from '../source.ts';
 
 interface DiffCommandOptions extends CommonOptions, DiffOptions {
@@ -108,12 +108,15 @@ export async function diff(
     const { to: layer, journal } = ends;
     const told = { lost, doubtful: losses.doubtful.ranges() };
     const doubtful = allDoubtful({ source, layer, journal, ...told });
-    const extents = markLosses(list.extents, { lost, doubtful });
+    const isKnown = wholeDoubts(source, layer.image, journal).length === 0;
+    // Where all is in doubt, what is not listed is so too: to list all of it would tell nothing.
+    const extents = markLosses(list.extents, told).map((extent) =>
+      isKnown ? extent : { ...extent, doubtful: true as const },
+    );
     if (context.json) printJson(context, extents.map(extentJson));
     else context.streams.stdout.write(extentTable(extents));
     showRanges('lost', lost, context);
     showRanges('doubtful', doubtful, context);
-    const isKnown = wholeDoubt(source, layer.image, journal) === undefined;
     return isKnown && lost.length + doubtful.length === 0 ? EXIT.ok : EXIT.incomplete;
   } catch (error) {
     if (signal.aborted && error === signal.reason) return EXIT.interrupted;

@@ -11,7 +11,7 @@ import { bytesText, countText, durationText } from '../progress.ts';
 import type { Source } from '../source.ts';
 import { VERSION } from '../version.ts';
 import { osdJournals } from './osd-journals.ts';
-import { allDoubtful, problemsOf, wholeDoubt } from './whole-doubt.ts';
+import { allDoubtful, wholeDoubts } from './whole-doubt.ts';
 
 /** An OSD that was not read, and what that costs. */
 export interface MissingOsd {
@@ -71,6 +71,7 @@ export function recoveryReport({
 }: ReportRequest) {
   const { lost, objects, read, written, kept } = outcome;
   const { image, snapshot } = layer;
+  const problems = wholeDoubts(source, image, journal);
   const doubtful = allDoubtful({ source, layer, journal, lost, doubtful: outcome.doubtful });
   const chain = [...new Set(layersOf(layer).map((one) => one.image))];
   return {
@@ -81,7 +82,7 @@ export function recoveryReport({
       lost.length === 0 &&
       doubtful.length === 0 &&
       // An image may have no bytes.
-      wholeDoubt(source, image, journal) === undefined,
+      problems.length === 0,
     lost,
     doubtful,
     totals: {
@@ -100,7 +101,7 @@ export function recoveryReport({
     missing_osds: missingOsds(source, layer, [...lost, ...doubtful]),
     journals: osdJournals(image.cluster),
     guesses: said(chain, ({ guesses }) => guesses),
-    problems: problemsOf(image, journal),
+    problems,
     warnings: [...source.runner.damage],
     overrides,
     rbd_salvage: VERSION,

@@ -11,16 +11,14 @@ export const problemsOf = (
   journal: ReplayedJournal | undefined,
 ): readonly string[] => (journal === undefined ? problems : [...problems, ...journal.problems]);
 
-/** Why any byte of an image may be another than `rbd export` would have given; undefined: there is no reason. */
-export function wholeDoubt(
+const UNFINISHED = 'the catalog is not complete: objects may be missing';
+
+/** Why any byte of an image may be another than `rbd export` would have given; none: there is no reason. */
+export const wholeDoubts = (
   source: Pick<Source, 'unfinished'>,
   image: Image,
   journal: ReplayedJournal | undefined,
-): string | undefined {
-  const [problem] = problemsOf(image, journal);
-  if (problem !== undefined) return problem;
-  return source.unfinished ? 'the catalog is not complete: objects may be missing' : undefined;
-}
+): string[] => [...problemsOf(image, journal), ...(source.unfinished ? [UNFINISHED] : [])];
 
 export interface DoubtRequest {
   source: Pick<Source, 'unfinished'>;
@@ -38,7 +36,7 @@ export function allDoubtful({
   lost,
   doubtful,
 }: DoubtRequest): readonly LossRange[] {
-  const reason = wholeDoubt(source, layer.image, journal);
+  const [reason] = wholeDoubts(source, layer.image, journal);
   if (reason === undefined) return doubtful;
   const object = imageSpecText(layer.image);
   const rest = subtract([{ offset: 0, length: layer.size }], [...lost, ...doubtful]);

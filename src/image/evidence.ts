@@ -1,0 +1,191 @@
+import { compareEversion, type Eversion } from '../ceph/encoding.ts';
+import { type ImageExtent, objectExtents } from '../rbd/striping.ts';
+import type { Cluster, ClusterOsd } from './cluster.ts';
+import { type Layer, layersOf } from './layer.ts';
+import type { ObjectTable } from './object-table.ts';
+import { lowBits } from './pg-cells.ts';
+import type { PgDecision } from './pg-decision.ts';
+
+/**
+ * By what it was decided which copies count, as it is kept beside an output: bytes that were proven by it are proven
+ * no more once something newer is known.
+ */
+export interface Evidence {
+  /** keys of the OSDs that were known, all of the time */
+  osds: string[];
+  /** epoch of the newest OSD map; null: there was none */
+  map_epoch: number | null;
+  /** by pool: its PGs, those of all hashes from 0 on, whose low bits tell them apart: as many as a power of two */
+  pools: Record<string, string[]>;
+}
+
+/** A PG as evidence has it: epoch in which the copy that counts last took part, and its last update. */
+interface PgState {
+  started: number;
+  lastUpdate: Eversion;
+}
+
+/** Stands for a PG of which nothing was certain. */
+const NOTHING = '-';
+/** No pool has more PGs; what damaged collections claim to be is no evidence. */
+const MAX_BITS = 16;
+
+const stateText = ({ started, lastUpdate }: PgState): string =>
+  `${started}:${lastUpdate.epoch}'${lastUpdate.version}`;
+
+function stateOf(text: string | undefined): PgState | undefined {
+  const match = /^(\d{1,10}):(\d{1,10})'(\d{1,20})$/.exec(text ?? '');
+  if (match === null) return undefined;
+  const [, started, epoch, version] = match;
+  return {
+    started: Number(started),
+    lastUpdate: { epoch: Number(epoch), version: BigInt(version!) },
+  };
+}
+
+function certain({ authority, doubt }: PgDecision): string {
+  if (authority === undefined || doubt !== undefined) return NOTHING;
+  const { lastEpochStarted: started, lastUpdate } = authority.info;
+  return stateText({ started, lastUpdate });
+}
+
+/** PGs of a pool, by cluster: many images ask for the same. */
+const pgsOf = new WeakMap<Cluster, Map<number, string[]>>();
+
+function poolEvidence(cluster: Cluster, pool: number): string[] {
+  const known = pgsOf.get(cluster) ?? new Map<number, string[]>();
+  pgsOf.set(cluster, known);
+  let pgs = known.get(pool);
+  if (pgs === undefined) {
+    const bits = cluster.pgs.bitsOf(pool);
+    const cells = bits > MAX_BITS ? 0 : 2 ** bits;
+    pgs = Array.from({ length: cells }, (_, cell) => certain(cluster.pgs.decide(pool, cell)));
+    known.set(pool, pgs);
+  }
+  return pgs;
+}
+
+/** Pools that an image's bytes depend on: its data objects', and those that hold its object map and journal. */
+const poolsOf = (layer: Layer): Set<number> =>
+  new Set(layersOf(layer).flatMap(({ image, pools }) => [image.pool, ...pools.map((p) => p.pool)]));
+
+/** What is known now. */
+export function evidenceOf(layer: Layer): Evidence {
+  const { cluster } = layer.image;
+  const pools: Evidence['pools'] = {};
+  for (const pool of poolsOf(layer)) pools[pool] = poolEvidence(cluster, pool);
+  const osds = cluster.osds.map(({ catalog }) => catalog.key);
+  return { osds, map_epoch: cluster.osdMap?.epoch ?? null, pools };
+}
+
+/** Is it, read from a file that anybody may have written, in this form? */
+export function isEvidence(value: unknown): value is Evidence {
+  if (typeof value !== 'object' || value === null) return false;
+  const { osds, map_epoch: epoch, pools } = value as Partial<Evidence>;
+  if (!Array.isArray(osds) || !osds.every((key) => typeof key === 'string')) return false;
+  if (epoch !== null && !Number.isSafeInteger(epoch)) return false;
+  if (typeof pools !== 'object' || pools === null) return false;
+  return Object.values(pools).every(
+    (pgs) =>
+      Array.isArray(pgs) &&
+      pgs.length <= 2 ** MAX_BITS &&
+      (pgs.length & (pgs.length - 1)) === 0 &&
+      pgs.every((pg) => typeof pg === 'string'),
+  );
+}
+
+/** Why bytes that were proven then may not be current; undefined: nothing that is known now speaks against them. */
+export function whyOutdated(layer: Layer, then: Evidence): string | undefined {
+  const { cluster } = layer.image;
+  const isNewerMap = (cluster.osdMap?.epoch ?? -1) > (then.map_epoch ?? -1);
+  for (const pool of poolsOf(layer)) {
+    const known = then.pools[pool] ?? [];
+    if (known.length === 0) continue;
+    const isErasure = cluster.osdMap?.pools.get(pool)?.type === 'erasure';
+    const bits = Math.max(Math.log2(known.length), Math.min(cluster.pgs.bitsOf(pool), MAX_BITS));
+    for (let cell = 0; cell < 2 ** bits; cell++) {
+      const state = stateOf(known[lowBits(cell, Math.log2(known.length))]);
+      if (state === undefined) continue;
+      const why = whyPgOutdated(state, cluster.pgs.decide(pool, cell), isErasure, isNewerMap);
+      if (why !== undefined) return why;
+    }
+  }
+  return undefined;
+}
+
+const newer = (osd: string) => `${osd} knows of newer writes than what was read then`;
+
+/** With fewer OSDs at hand than then less is known: that speaks against nothing. */
+function whyPgOutdated(
+  then: PgState,
+  { authority, copies, doubt }: PgDecision,
+  isErasure: boolean,
+  isNewerMap: boolean,
+): string | undefined {
+  const later = copies.find(({ info }) => info.history.lastEpochStarted > then.started);
+  if (authority === undefined) return later && newer(later.osd.name);
+  const { info, osd } = authority;
+  const order = compareEversion(info.lastUpdate, then.lastUpdate);
+  if (order === 0 && doubt === undefined) return undefined;
+  if (later !== undefined) return newer(later.osd.name);
+  if (info.lastEpochStarted < then.started) return undefined;
+  // Of shards that took part in the same interval the oldest counts.
+  if (isErasure ? order < 0 : order > 0) return newer(osd.name);
+  return order === 0 && isNewerMap ? doubt : undefined;
+}
+
+/** What proves bytes of an earlier run and those that are added to them now. */
+export function joined(then: Evidence, now: Evidence): Evidence {
+  const pools = { ...then.pools };
+  for (const [pool, pgs] of Object.entries(now.pools)) {
+    const before = then.pools[pool] ?? [];
+    const length = Math.max(before.length, pgs.length);
+    const at = (own: readonly string[], cell: number) => own[cell % own.length] ?? NOTHING;
+    pools[pool] = Array.from({ length }, (_, cell) => newest(at(before, cell), at(pgs, cell)));
+  }
+  const epochs = [then.map_epoch, now.map_epoch].filter((epoch) => epoch !== null);
+  const osds = now.osds.filter((key) => then.osds.includes(key));
+  return { osds, map_epoch: epochs.length === 0 ? null : Math.max(...epochs), pools };
+}
+
+/** Of two that agree as far as they know anything, the one that knows more. */
+function newest(then: string, now: string): string {
+  const [a, b] = [stateOf(then), stateOf(now)];
+  if (a === undefined || b === undefined) return a === undefined ? now : then;
+  return b.started > a.started ? now : then;
+}
+
+/**
+ * Ranges of the image whose objects, or clones of them, only OSDs have that were not known then. By their PGs these are no
+ * newer than the others, but a file system that has lost an object does not tell its OSD: what passed for a hole then may be none.
+ */
+export function* foundSince(
+  layer: Layer,
+  then: Evidence,
+): Generator<Pick<ImageExtent, 'offset' | 'length'>> {
+  const known = new Set(then.osds);
+  const isNew = ({ catalog }: ClusterOsd): boolean => !known.has(catalog.key);
+  if (!layer.image.cluster.osds.some(isNew)) return;
+  for (const { geometry, size, pools } of layersOf(layer)) {
+    const end = Math.min(size, layer.size);
+    for (const { objects } of pools) {
+      for (const objectNo of objectsOnlyOn(objects, isNew))
+        yield* objectExtents(geometry, objectNo, end);
+    }
+  }
+}
+
+function* objectsOnlyOn(
+  objects: ObjectTable,
+  isNew: (osd: ClusterOsd) => boolean,
+): Generator<number> {
+  for (let row = 0; row < objects.length; ) {
+    const objectNo = objects.objectNo(row);
+    const seen = new Set<number>();
+    const fresh = new Set<number>();
+    for (; row < objects.length && objects.objectNo(row) === objectNo; row++) {
+      (isNew(objects.osd(row)) ? fresh : seen).add(objects.snap(row));
+    }
+    if ([...fresh].some((snap) => !seen.has(snap))) yield objectNo;
+  }
+}
