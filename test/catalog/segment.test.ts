@@ -93,6 +93,29 @@ describe('a segment', () => {
     expect(segment.named()).toEqual([]);
   });
 
+  it('names the collections that have live units', () => {
+    const { builder, payloads } = building();
+    const paths = [
+      '2.1_head/DIR_0',
+      '2.1_head',
+      '2.10_head',
+      '2.1_head/DIR_1',
+      'meta',
+      '2.\xff_head/x',
+    ];
+    for (const one of paths) {
+      builder.beginUnit(Buffer.from(one, 'latin1'));
+      builder.endUnit(STAMP, []);
+    }
+    builder.finish();
+    const segment = opened(payloads[0]!);
+    expect([...segment.collections()]).toEqual(['2.1_head', '2.10_head', 'meta', '2.\xff_head']);
+    for (const dead of [0, 1, 4]) segment.dead.add(dead);
+    // Those that are unpacked tell the same.
+    expect(segment.units).toHaveLength(6);
+    expect([...segment.collections()]).toEqual(['2.10_head', '2.1_head', '2.\xff_head']);
+  });
+
   it('is flushed when it is full, at the end of a unit', () => {
     const { builder, payloads, counts, data } = building();
     for (let unit = 0; unit < 2; unit++) {
