@@ -21,7 +21,7 @@ import type { CommonOptions, ImageOptions, SourceOptions } from './options.ts';
 import { bytesText } from './progress.ts';
 import { type RecoveryReport, recoveryReport } from './render/recovery-report.ts';
 import { problemsOf } from './render/whole-doubt.ts';
-import { isDone, openResumable, type ResumableRequest } from './resume.ts';
+import { heedEarlierRun, isDone, openResumable, type ResumableRequest } from './resume.ts';
 import type { Source } from './source.ts';
 
 /** How images are exported, whichever they are. */
@@ -179,6 +179,9 @@ export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
   const { source, dest, options, context, lanes, progress, signal } = request;
   const layer = layerOf(request);
   announce(layer, context);
+  if (!isStream(dest)) {
+    heedEarlierRun({ dest, layer, map: options.map, restart: options.restart === true });
+  }
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);
   const started = Date.now();

@@ -39,6 +39,26 @@ export interface OutputIdentity {
   layers: LayerIdentity[];
 }
 
+/** Real chains have 16 layers at the most. */
+const MAX_LAYERS = 64;
+
+/** Is it in this form, as far as it is read and written again? A file may have anything. */
+export function isIdentity(value: unknown): value is OutputIdentity {
+  if (typeof value !== 'object' || value === null) return false;
+  const { layers } = value as Partial<OutputIdentity>;
+  return (
+    Array.isArray(layers) &&
+    layers.length <= MAX_LAYERS &&
+    layers.every((layer) => typeof layer === 'object' && layer !== null && isFlat(layer, 3))
+  );
+}
+
+/** No deeper than so many arrays and objects in each other. */
+function isFlat(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return depth > 0 && Object.values(value).every((part) => isFlat(part, depth - 1));
+}
+
 export interface IdentityRequest {
   layer: Layer;
   verify: string;
@@ -110,7 +130,7 @@ export function outputIdentity({
 export function isSameOutput(known: OutputIdentity, now: OutputIdentity): boolean {
   const { layers: then, ...before } = known;
   const { layers, ...rest } = now;
-  if (!Array.isArray(then) || !isDeepStrictEqual(before, rest)) return false;
+  if (!isDeepStrictEqual(before, rest)) return false;
   const both = Math.min(then.length, layers.length);
   return isDeepStrictEqual(then.slice(0, both), layers.slice(0, both));
 }

@@ -8,14 +8,20 @@ import {
   foundSince,
   isEvidence,
   joined,
-  whyOutdated,
+  weigh,
 } from '../image/evidence.ts';
 import type { Layer } from '../image/layer.ts';
 import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
 import { findOutput, type OutputTrace } from '../io/output-trace.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
-import { isSameOutput, longerOf, type OutputIdentity, outputIdentity } from './output-identity.ts';
+import {
+  isIdentity,
+  isSameOutput,
+  longerOf,
+  type OutputIdentity,
+  outputIdentity,
+} from './output-identity.ts';
 import type { Source } from './source.ts';
 
 /** What a map file of ours says of itself, in its comment. */
@@ -24,6 +30,11 @@ interface AboutOutput {
   /** the output that it belongs to; its time of change counts once it is finished */
   file: OutputTrace;
   finished: boolean;
+}
+
+/** The state that an earlier run has kept of an output. */
+interface KeptState extends MapFile {
+  about: AboutOutput;
   /** by what was decided which copies count, of all that is called done */
   evidence: Evidence;
 }
@@ -67,25 +78,26 @@ export interface ResumableOutput {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
-const isOurs = (about: unknown): about is AboutOutput =>
+const isOurs = (state: MapFile): state is KeptState =>
+  isAbout(state.about) && isEvidence(state.evidence);
+
+const isAbout = (about: unknown): about is AboutOutput =>
   isObject(about) &&
   'output' in about &&
-  isObject(about.output) &&
+  isIdentity(about.output) &&
   'file' in about &&
-  isObject(about.file) &&
-  'evidence' in about &&
-  isEvidence(about.evidence);
+  isObject(about.file);
 
 /** The state that an earlier run has kept. @throws USAGE when something else lies in its place */
-function readMap(file: string): (MapFile & { about: AboutOutput }) | undefined {
+function readMap(file: string): KeptState | undefined {
   const text = readTextFile(file);
   if (text === undefined) return undefined;
   if (!isMapOfOurs(text)) {
     throw usageError(`${file} is in the way: it is no map of an export; name another with --map`);
   }
   try {
-    const { map, about } = parseMapFile(text);
-    return isOurs(about) ? { map, about } : undefined;
+    const state = parseMapFile(text);
+    return isOurs(state) ? state : undefined;
   } catch (error) {
     // A state that cannot be read is one that is not known: everything is done again.
     if (error instanceof SalvageError && error.code === 'CORRUPT') return undefined;
@@ -100,14 +112,14 @@ const sameFile = (a: OutputTrace, b: OutputTrace): boolean =>
 const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean =>
   found !== undefined && sameFile(found, file) && found.mtimeMs === file.mtimeMs;
 
-type Known = ReturnType<typeof readMap>;
+type Known = KeptState | undefined;
 
 /** The state of this very export, if that is what an earlier run has left, less what has been found since. */
 function sameExport(request: ResumableRequest, known: Known): Known {
   if (known === undefined || request.restart || known.map.size !== request.layer.size)
     return undefined;
   if (!isSameOutput(known.about.output, outputIdentity(request))) return undefined;
-  for (const { offset, length } of foundSince(request.layer, known.about.evidence)) {
+  for (const { offset, length } of foundSince(request.layer, known.evidence)) {
     // Nearly always in doubt already: looked up first, since each change moves what lies behind it.
     for (const done of known.map.ranges('+', offset, offset + length)) {
       known.map.set(done.offset, done.length, '?');
@@ -124,12 +136,12 @@ export function isDone(request: ResumableRequest): boolean {
   return (
     known.map.bytes('+') === request.layer.size &&
     isUnchanged(request, known) &&
-    whyOutdated(request.layer, known.about.evidence) === undefined
+    weigh(request.layer, known.evidence) === undefined
   );
 }
 
 /** What of an earlier run of this export can be gone on with. */
-function keepOf(request: ResumableRequest, known: NonNullable<Known>): DestinationRequest['keep'] {
+function keepOf(request: ResumableRequest, known: KeptState): DestinationRequest['keep'] {
   const { file, finished: wasFinished } = known.about;
   const { finished, partial, device } = findOutput(request.dest);
   // What became of a device since it was finished, nothing on it tells.
@@ -140,25 +152,33 @@ function keepOf(request: ResumableRequest, known: NonNullable<Known>): Destinati
 }
 
 /** Does a finished output lie there as its map tells? */
-const isUnchanged = ({ dest }: ResumableRequest, { about }: NonNullable<Known>): boolean =>
+const isUnchanged = ({ dest }: ResumableRequest, { about }: KeptState): boolean =>
   about.finished && isUntouched(findOutput(dest).finished, about.file);
 
-/** What is known of an output, and was known of what is kept of it. */
-function aboutNow(
-  request: ResumableRequest,
-  kept: AboutOutput | undefined,
-): Pick<AboutOutput, 'output' | 'evidence'> {
-  const output = outputIdentity(request);
-  const evidence = evidenceOf(request.layer);
-  if (kept === undefined) return { output, evidence };
-  return {
-    output: longerOf(kept.output, output),
-    evidence: joined(kept.evidence, evidence),
-  };
+/** By what all of an output is proven: what is known now, and what was known of what is kept of it. */
+function evidenceNow({ layer }: ResumableRequest, kept: Known): string {
+  const now = evidenceOf(layer);
+  return JSON.stringify(kept === undefined ? now : joined(kept.evidence, now));
+}
+
+/**
+ * To be called before anything of an image is decided: an earlier run of this export may have known of newer writes than the
+ * disks at hand, and what these say is in doubt then, also what they say of its object map and journal.
+ */
+export function heedEarlierRun(
+  request: Pick<ResumableRequest, 'dest' | 'map' | 'restart' | 'layer'>,
+): void {
+  const map = request.restart ? undefined : mapPathOf(request);
+  const known = map === undefined ? undefined : readMap(map);
+  if (known === undefined) return;
+  const { image } = request.layer;
+  const { cluster, pool, id } = known.about.output;
+  if (cluster !== (image.cluster.fsid ?? null) || pool !== image.pool || id !== image.id) return;
+  weigh(request.layer, known.evidence);
 }
 
 /** The map's place: a device has none beside it that would outlive a reboot. */
-function mapPathOf({ dest, map }: ResumableRequest): string | undefined {
+function mapPathOf({ dest, map }: Pick<ResumableRequest, 'dest' | 'map'>): string | undefined {
   return map ?? (findOutput(dest).device === undefined ? `${dest}.map` : undefined);
 }
 
@@ -172,13 +192,16 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
   const known = sameExport(request, map === undefined ? undefined : readMap(map));
   const found = known && keepOf(request, known);
-  const outdated = known && whyOutdated(layer, known.about.evidence);
+  const outdated = known && weigh(layer, known.evidence);
   const keep = outdated === undefined ? found : undefined;
   const state = keep === undefined ? new ImageMap(layer.size) : known!.map;
-  if (outdated !== undefined && found === undefined && !force && isUnchanged(request, known!)) {
+  if (outdated !== undefined && !force && isUnchanged(request, known!)) {
     throw usageError(`${dest} is out of date: ${outdated}; with --force the image replaces it`);
   }
-  const about = aboutNow(request, keep === undefined ? undefined : known!.about);
+  const kept = keep === undefined ? undefined : known;
+  const now = outputIdentity(request);
+  const output = kept === undefined ? now : longerOf(kept.about.output, now);
+  const evidence = evidenceNow(request, kept);
   const destination = openDestination({
     ...{ dest, force, size: layer.size, sources: source.protectedPaths },
     need: request.need && Math.min(request.need, layer.size - state.bytes('+')),
@@ -198,8 +221,8 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     };
   }
   const textOf = (finished: boolean) => {
-    const text: AboutOutput = { ...about, file: destination.trace(), finished };
-    return formatMapFile(state, text);
+    const about: AboutOutput = { output, file: destination.trace(), finished };
+    return formatMapFile(state, about, evidence);
   };
   const checkpoint = new Checkpoint({
     map: state,

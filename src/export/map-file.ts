@@ -10,11 +10,14 @@ import { ImageMap, type PartStatus } from './image-map.ts';
 /** The first line of a map file of ours. */
 const TITLE = '# Mapfile of rbd-salvage';
 const OURS = '# rbd-salvage: ';
+const EVIDENCE = '# evidence: ';
 
 export interface MapFile {
   map: ImageMap;
   /** what the writer put into its comment; undefined in the map file of another program */
   about: unknown;
+  /** what the writer noted of how it was proven; undefined as `about` */
+  evidence: unknown;
 }
 
 /** Did an export of ours write this? Whatever is wrong with the rest of it. */
@@ -22,8 +25,11 @@ export const isMapOfOurs = (text: string): boolean => text.startsWith(`${TITLE}\
 
 const hex = (n: number): string => `0x${n.toString(16).toUpperCase().padStart(8, '0')}`;
 
-/** @param about goes into a comment, as JSON in one line */
-export function formatMapFile(map: ImageMap, about: unknown): string {
+/**
+ * @param about goes into a comment, as JSON in one line
+ * @param evidence JSON in one line, for another: it may be long, and is the same in all states of an export
+ */
+export function formatMapFile(map: ImageMap, about: unknown, evidence = 'null'): string {
   const lines: string[] = [];
   let next: number | undefined;
   for (const { offset, length, status } of map.runs()) {
@@ -34,6 +40,7 @@ export function formatMapFile(map: ImageMap, about: unknown): string {
     TITLE,
     '# + done, ? not tried yet, - lost, / doubtful',
     OURS + JSON.stringify(about),
+    EVIDENCE + evidence,
     '# current_pos  current_status  current_pass',
     `${hex(next ?? 0)}     ${next === undefined ? '+' : '?'}               1`,
     '#      pos        size  status',
@@ -65,11 +72,11 @@ interface Line {
   number: number;
 }
 
-function aboutOf(lines: readonly string[]): unknown {
-  const line = lines.find((text) => text.startsWith(OURS));
+function commentOf(lines: readonly string[], title: string): unknown {
+  const line = lines.find((text) => text.startsWith(title));
   if (line === undefined) return undefined;
   try {
-    return JSON.parse(line.slice(OURS.length));
+    return JSON.parse(line.slice(title.length));
   } catch {
     return undefined;
   }
@@ -96,7 +103,7 @@ export function parseMapFile(text: string): MapFile {
   }
   const map = new ImageMap(end);
   for (const { offset, length, status } of parts) map.set(offset, length, status);
-  return { map, about: aboutOf(lines) };
+  return { map, about: commentOf(lines, OURS), evidence: commentOf(lines, EVIDENCE) };
 }
 
 function fail(line: number): never {

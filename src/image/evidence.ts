@@ -3,7 +3,7 @@ import { type ImageExtent, objectExtents } from '../rbd/striping.ts';
 import type { Cluster, ClusterOsd } from './cluster.ts';
 import { type Layer, layersOf } from './layer.ts';
 import type { ObjectTable } from './object-table.ts';
-import { lowBits } from './pg-cells.ts';
+import type { PgCopy } from './pg-copies.ts';
 import type { PgDecision } from './pg-decision.ts';
 
 /**
@@ -94,44 +94,92 @@ export function isEvidence(value: unknown): value is Evidence {
   );
 }
 
-/** Why bytes that were proven then may not be current; undefined: nothing that is known now speaks against them. */
-export function whyOutdated(layer: Layer, then: Evidence): string | undefined {
+/**
+ * Weighs what is known now against what was known when bytes were proven. What was known then of PGs of which the OSDs at
+ * hand know less is a doubt about these from here on, of whatever image: newer copies than theirs have been seen.
+ * @returns why bytes that were proven then may not be current; undefined: nothing that is known now speaks against them
+ */
+export function weigh(layer: Layer, then: Evidence): string | undefined {
   const { cluster } = layer.image;
-  const isNewerMap = (cluster.osdMap?.epoch ?? -1) > (then.map_epoch ?? -1);
+  const own = new Set(layer.pools.map(({ pool }) => pool)).add(layer.image.pool);
+  const here = new Set(cluster.osds.map(({ catalog }) => catalog.key));
+  const map = (cluster.osdMap?.epoch ?? -1) > (then.map_epoch ?? -1);
+  // By a newer map an OSD may be in doubt just because others are not at hand.
+  const isNewerMap = map && then.osds.every((key) => here.has(key));
+  let why: string | undefined;
   for (const pool of poolsOf(layer)) {
-    const known = then.pools[pool] ?? [];
-    if (known.length === 0) continue;
-    const isErasure = cluster.osdMap?.pools.get(pool)?.type === 'erasure';
-    const bits = Math.max(Math.log2(known.length), Math.min(cluster.pgs.bitsOf(pool), MAX_BITS));
-    for (let cell = 0; cell < 2 ** bits; cell++) {
-      const state = stateOf(known[lowBits(cell, Math.log2(known.length))]);
-      if (state === undefined) continue;
-      const why = whyPgOutdated(state, cluster.pgs.decide(pool, cell), isErasure, isNewerMap);
-      if (why !== undefined) return why;
+    const known = then.pools[pool];
+    if (known === undefined || known.length === 0) {
+      // Of a parent's pool nothing was proven as long as nothing was known of the parent.
+      if (known !== undefined || own.has(pool)) why ??= UNTOLD;
+      continue;
     }
+    why ??= weighPool(cluster, pool, known, isNewerMap);
   }
-  return undefined;
+  return why;
 }
 
-const newer = (osd: string) => `${osd} knows of newer writes than what was read then`;
+const UNTOLD = 'nothing tells by what it was proven';
+
+function weighPool(
+  cluster: Cluster,
+  pool: number,
+  known: readonly string[],
+  isNewerMap: boolean,
+): string | undefined {
+  const isErasure = cluster.osdMap?.pools.get(pool)?.type === 'erasure';
+  const now = poolEvidence(cluster, pool);
+  if (now.length === 0) return UNTOLD;
+  const cells = Math.max(known.length, now.length);
+  let outdated: string | undefined;
+  for (let cell = 0; cell < cells; cell++) {
+    const text = known[cell % known.length];
+    // As nearly all are.
+    if (text === now[cell % now.length]) continue;
+    const then = stateOf(text);
+    if (then === undefined) continue;
+    const { isLess, why } = weighPg(then, cluster.pgs.decide(pool, cell), isErasure, isNewerMap);
+    outdated ??= why;
+    if (isLess) {
+      const { epoch, version } = then.lastUpdate;
+      const seen = `an earlier run of this export knew of newer writes (${epoch}'${version})`;
+      cluster.pgs.doubtAlso(pool, cell, Math.log2(cells), seen);
+    }
+  }
+  return outdated;
+}
+
+interface Weighed {
+  /** the OSDs at hand know less than was known */
+  isLess: boolean;
+  /** why what was proven may not be current */
+  why?: string | undefined;
+}
+
+const newer = (osd: string): Weighed => ({
+  isLess: false,
+  why: `${osd} knows of newer writes than what was read then`,
+});
 
 /** With fewer OSDs at hand than then less is known: that speaks against nothing. */
-function whyPgOutdated(
+function weighPg(
   then: PgState,
   { authority, copies, doubt }: PgDecision,
   isErasure: boolean,
   isNewerMap: boolean,
-): string | undefined {
-  const later = copies.find(({ info }) => info.history.lastEpochStarted > then.started);
-  if (authority === undefined) return later && newer(later.osd.name);
-  const { info, osd } = authority;
-  const order = compareEversion(info.lastUpdate, then.lastUpdate);
-  if (order === 0 && doubt === undefined) return undefined;
+): Weighed {
+  const activeIn = ({ info }: PgCopy) =>
+    Math.max(info.lastEpochStarted, info.history.lastEpochStarted);
+  const later = copies.find((copy) => activeIn(copy) > then.started);
+  const order =
+    authority === undefined ? -1 : compareEversion(authority.info.lastUpdate, then.lastUpdate);
+  if (order === 0 && doubt === undefined) return { isLess: false };
   if (later !== undefined) return newer(later.osd.name);
-  if (info.lastEpochStarted < then.started) return undefined;
+  if (authority === undefined || authority.info.lastEpochStarted < then.started)
+    return { isLess: true };
+  if (order === 0) return { isLess: false, why: isNewerMap ? doubt : undefined };
   // Of shards that took part in the same interval the oldest counts.
-  if (isErasure ? order < 0 : order > 0) return newer(osd.name);
-  return order === 0 && isNewerMap ? doubt : undefined;
+  return (isErasure ? order < 0 : order > 0) ? newer(authority.osd.name) : { isLess: true };
 }
 
 /** What proves bytes of an earlier run and those that are added to them now. */
@@ -143,16 +191,18 @@ export function joined(then: Evidence, now: Evidence): Evidence {
     const at = (own: readonly string[], cell: number) => own[cell % own.length] ?? NOTHING;
     pools[pool] = Array.from({ length }, (_, cell) => newest(at(before, cell), at(pgs, cell)));
   }
-  const epochs = [then.map_epoch, now.map_epoch].filter((epoch) => epoch !== null);
   const osds = now.osds.filter((key) => then.osds.includes(key));
-  return { osds, map_epoch: epochs.length === 0 ? null : Math.max(...epochs), pools };
+  // What was proven by the older map has not been weighed against the newer one where its PGs were not at hand.
+  const isOlder = then.map_epoch === null || (now.map_epoch ?? -1) > then.map_epoch;
+  return { osds, map_epoch: isOlder ? then.map_epoch : now.map_epoch, pools };
 }
 
-/** Of two that agree as far as they know anything, the one that knows more. */
+/** Of two that agree as far as they know anything: where one knows less, what the other one knew. */
 function newest(then: string, now: string): string {
   const [a, b] = [stateOf(then), stateOf(now)];
   if (a === undefined || b === undefined) return a === undefined ? now : then;
-  return b.started > a.started ? now : then;
+  const isSame = compareEversion(a.lastUpdate, b.lastUpdate) === 0;
+  return isSame && b.started > a.started ? now : then;
 }
 
 /**
@@ -165,7 +215,10 @@ export function* foundSince(
 ): Generator<Pick<ImageExtent, 'offset' | 'length'>> {
   const known = new Set(then.osds);
   const isNew = ({ catalog }: ClusterOsd): boolean => !known.has(catalog.key);
-  if (!layer.image.cluster.osds.some(isNew)) return;
+  const { osds } = layer.image.cluster;
+  // Where OSDs are missing that were known then, what only others have was perhaps read from those.
+  const old = osds.filter((osd) => !isNew(osd));
+  if (old.length < known.size || old.length === osds.length) return;
   for (const { geometry, size, pools } of layersOf(layer)) {
     const end = Math.min(size, layer.size);
     for (const { objects } of pools) {

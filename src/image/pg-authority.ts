@@ -38,6 +38,8 @@ export class PgAuthority {
   #scanned: Set<number | undefined> | undefined;
   readonly #decisions = new Map<string, PgDecision>();
   readonly #cellBits = new Map<number, number>();
+  /** doubts that others told of, by pool, bits and cell */
+  readonly #told = new Map<number, Map<number, Map<number, string>>>();
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -140,6 +142,34 @@ export class PgAuthority {
       : guessed
         ? "the pool's pg_num is a guess: its PG may be on none of the OSDs"
         : undefined;
-    return { ...decision, absenceDoubt: decision.absenceDoubt ?? why };
+    const also = this.#toldOf(pool, cell);
+    const absenceDoubt = decision.absenceDoubt ?? also ?? why;
+    if (also === undefined) return { ...decision, absenceDoubt };
+    return { ...decision, agreed: false, doubt: decision.doubt ?? also, absenceDoubt };
+  }
+
+  /**
+   * Notes why what the copies here of a PG say may be out of date, where something else than they tells so.
+   * @param hash one of those whose low `bits` are the PG's
+   */
+  doubtAlso(pool: number, hash: number, bits: number, why: string): void {
+    const told = this.#told.get(pool) ?? new Map<number, Map<number, string>>();
+    this.#told.set(pool, told);
+    // Cells are as fine as the copies tell PGs apart.
+    const own = Math.min(bits, this.bitsOf(pool));
+    const cells = told.get(own) ?? new Map<number, string>();
+    told.set(own, cells);
+    const cell = lowBits(hash, own);
+    if (cells.has(cell)) return;
+    cells.set(cell, why);
+    this.#decisions.clear();
+  }
+
+  #toldOf(pool: number, cell: number): string | undefined {
+    for (const [bits, cells] of this.#told.get(pool) ?? []) {
+      const why = cells.get(lowBits(cell, bits));
+      if (why !== undefined) return why;
+    }
+    return undefined;
   }
 }

@@ -24,6 +24,7 @@ afterAll(work.dispose);
 
 interface Report {
   complete: boolean;
+  doubtful: { offset: number; reason: string }[];
   totals: { bytes_kept: number };
 }
 
@@ -141,6 +142,50 @@ describe('an OSD that died before the others turns up after an export', () => {
     await scan('0', '2');
     const { status, stderr } = await salvage(words);
     expect([status, stderr]).toEqual([2, expect.stringContaining('exists; with --force')]);
+  });
+});
+
+describe('an export that was cut short, and a source that knows less', () => {
+  /** What a run has left that had come half-way. */
+  function cutShort(out: string): void {
+    renameSync(out, `${out}.partial`);
+    const map = readFileSync(`${out}.map`, 'utf8').split('\n');
+    const begin = map.findIndex((line) => line.startsWith('#      pos'));
+    const half = size / 2;
+    writeFileSync(
+      `${out}.map`,
+      [...map.slice(0, begin + 1), `0 ${half} +`, `${half} ${half} ?`, ''].join('\n'),
+    );
+  }
+
+  it('keeps what is done, and says that the rest is in doubt', async () => {
+    const { directory, out, scan, exported } = setUp();
+    await scan('0', '1', '2');
+    expect(await exported()).toEqual([0, true, 0, true]);
+    cutShort(out);
+    const less = path.join(directory, 'less');
+    await salvage(['scan', '--osd', path.join(osds, '0'), path.join(osds, '2'), '--catalog', less]);
+    const { status, json } = await salvageJson<Report>('export', SPEC, out, '--catalog', less);
+    expect([status, json.complete, json.totals.bytes_kept]).toEqual([3, false, size / 2]);
+    expect(json.doubtful[0]!.reason).toContain(
+      'an earlier run of this export knew of newer writes',
+    );
+    // All that may be wrong is told: none of it lies in what was kept.
+    expect(json.doubtful[0]!.offset).toBeGreaterThanOrEqual(size / 2);
+    // With that disk again the rest is set right, and only the rest is read.
+    expect(await exported()).toEqual([0, true, size / 2, true]);
+  });
+
+  it('keeps all that is done, by whichever disks that was', async () => {
+    const { directory, out, scan, exported } = setUp();
+    await scan('1');
+    expect(await exported()).toEqual([0, true, 0, true]);
+    renameSync(out, `${out}.partial`);
+    const less = path.join(directory, 'less');
+    await salvage(['scan', '--osd', path.join(osds, '0'), path.join(osds, '2'), '--catalog', less]);
+    const { json } = await salvageJson<Report>('export', SPEC, out, '--catalog', less);
+    expect(json.totals.bytes_kept).toBe(size);
+    expect(await sha256OfFile(out)).toBe(sha256);
   });
 });
 

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isSameOutput, longerOf, type OutputIdentity } from '../../src/cli/output-identity.ts';
+import {
+  isIdentity,
+  isSameOutput,
+  longerOf,
+  type OutputIdentity,
+} from '../../src/cli/output-identity.ts';
 
 type LayerIdentity = OutputIdentity['layers'][number];
 
@@ -47,8 +52,14 @@ describe('an output', () => {
     expect(isSameOutput(wrong, wrong)).toBe(true);
   });
 
-  it('is another than one that an earlier version has noted without layers', () => {
+  it('is none as an earlier version has noted it, without layers, or with anything in them', () => {
     const { layers: _, ...old } = outputOf(own);
-    expect(isSameOutput(old as OutputIdentity, outputOf(own))).toBe(false);
+    expect(isIdentity(old)).toBe(false);
+    expect(isIdentity(JSON.parse(JSON.stringify(outputOf(own, parent))))).toBe(true);
+    let deep: unknown = 0;
+    for (let i = 0; i < 100_000; i++) deep = [deep];
+    for (const layers of [5, null, [5], [null], [deep], [own, { deep }], Array(65).fill(own)]) {
+      expect(isIdentity({ ...outputOf(own), layers })).toBe(false);
+    }
   });
 });

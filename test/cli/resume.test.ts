@@ -62,7 +62,7 @@ async function cutShort(undone: [offset: number, length: number][]): Promise<voi
   for (const [offset, length] of undone)
     writeSync(fd, Buffer.alloc(length, 0xee), 0, length, offset);
   closeSync(fd);
-  const head = readFileSync(at('out.map'), 'utf8').split('\n').slice(0, 6);
+  const head = readFileSync(at('out.map'), 'utf8').split('\n').slice(0, 7);
   const lines: string[] = [];
   let end = 0;
   for (const [offset, length] of undone) {
