@@ -114,7 +114,8 @@ export function weigh(layer: Layer, then: Evidence): string | undefined {
       if (known !== undefined || own.has(pool)) why ??= UNTOLD;
       continue;
     }
-    why ??= weighPool(cluster, pool, known, isNewerMap);
+    const told = weighPool(cluster, pool, known, isNewerMap);
+    why ??= told;
   }
   return why;
 }
@@ -136,8 +137,12 @@ function weighPool(
     const text = known[cell % known.length];
     // As nearly all are.
     if (text === now[cell % now.length]) continue;
+    if (text === NOTHING) continue;
     const then = stateOf(text);
-    if (then === undefined) continue;
+    if (then === undefined) {
+      outdated ??= UNTOLD;
+      continue;
+    }
     const { isLess, why } = weighPg(then, cluster.pgs.decide(pool, cell), isErasure, isNewerMap);
     outdated ??= why;
     if (isLess) {

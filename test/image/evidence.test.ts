@@ -176,10 +176,17 @@ describe('evidence in a file', () => {
     expect(isEvidence(value)).toBe(false);
   });
 
-  it('says nothing of a PG that it tells of in another form', () => {
+  it('proves nothing where it tells of a PG in another form', () => {
     for (const text of ['', 'x', "8:9'", "8:9'5 ", `8:9'${'9'.repeat(40)}`]) {
       const then = { osds: [], map_epoch: 10, pools: { [POOL]: [text] } };
-      expect(weigh(layerOf({ started: 9, version: 9 }), then)).toBeUndefined();
+      expect(weigh(layerOf(THEN), then)).toMatch(/^nothing tells/);
     }
+  });
+
+  it('is heeded PG by PG, whatever was found of the first', () => {
+    const layer = layerOf(THEN, { ...THEN, version: 4 });
+    const then = { osds: [], map_epoch: 10, pools: { [POOL]: ['x', "8:9'5"] } };
+    expect(weigh(layer, then)).toMatch(/^nothing tells/);
+    expect(doubts).toHaveLength(1);
   });
 });
