@@ -45,8 +45,10 @@ const MAX_LAYERS = 64;
 /** Is it in this form, as far as it is read and written again? A file may have anything. */
 export function isIdentity(value: unknown): value is OutputIdentity {
   if (typeof value !== 'object' || value === null) return false;
-  const { layers } = value as Partial<OutputIdentity>;
+  const { layers, problems } = value as Partial<OutputIdentity>;
   return (
+    Array.isArray(problems) &&
+    problems.every((problem) => typeof problem === 'string') &&
     Array.isArray(layers) &&
     layers.length <= MAX_LAYERS &&
     layers.every((layer) => typeof layer === 'object' && layer !== null && isFlat(layer, 3))
@@ -128,13 +130,15 @@ export function outputIdentity({
  * @param known as an earlier run, perhaps of an earlier version, has written it down
  */
 export function isSameOutput(known: OutputIdentity, now: OutputIdentity): boolean {
-  const { layers: then, ...before } = known;
-  const { layers, ...rest } = now;
-  if (!isDeepStrictEqual(before, rest)) return false;
+  const { layers: then, problems: before, ...old } = known;
+  const { layers, problems, ...rest } = now;
+  if (!isDeepStrictEqual(old, rest)) return false;
+  // One that is set right makes other bytes; what has become worse speaks against nothing that was proven.
+  if (!before.every((problem) => problems.includes(problem))) return false;
   const both = Math.min(then.length, layers.length);
   return isDeepStrictEqual(then.slice(0, both), layers.slice(0, both));
 }
 
-/** Of two that are the same, the one that knows more of what shows through. */
-export const longerOf = (known: OutputIdentity, now: OutputIdentity): OutputIdentity =>
-  known.layers.length > now.layers.length ? known : now;
+/** What all of an output is made of, where bytes of an earlier run are kept: of what shows through, all that is known. */
+export const keptIdentity = (known: OutputIdentity, now: OutputIdentity): OutputIdentity =>
+  known.layers.length > now.layers.length ? known : { ...known, layers: now.layers };

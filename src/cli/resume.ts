@@ -2,6 +2,7 @@ import { SalvageError, usageError } from '../errors/salvage-error.ts';
 import { Checkpoint } from '../export/checkpoint.ts';
 import { ImageMap } from '../export/image-map.ts';
 import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
+import type { ImageRange } from '../export/plan.ts';
 import {
   type Evidence,
   evidenceOf,
@@ -18,7 +19,7 @@ import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.t
 import {
   isIdentity,
   isSameOutput,
-  longerOf,
+  keptIdentity,
   type OutputIdentity,
   outputIdentity,
 } from './output-identity.ts';
@@ -114,30 +115,40 @@ const isUntouched = (found: OutputTrace | undefined, file: OutputTrace): boolean
 
 type Known = KeptState | undefined;
 
-/** The state of this very export, if that is what an earlier run has left, less what has been found since. */
+/** The state of this very export, if that is what an earlier run has left. */
 function sameExport(request: ResumableRequest, known: Known): Known {
   if (known === undefined || request.restart || known.map.size !== request.layer.size)
     return undefined;
   if (!isSameOutput(known.about.output, outputIdentity(request))) return undefined;
-  for (const { offset, length } of foundSince(request.layer, known.evidence)) {
-    // Nearly always in doubt already: looked up first, since each change moves what lies behind it.
-    for (const done of known.map.ranges('+', offset, offset + length)) {
-      known.map.set(done.offset, done.length, '?');
-    }
-  }
   return known;
 }
+
+/** Ranges that are called done and are not, by what only OSDs have that have turned up since. */
+function* foundAnew({ layer }: ResumableRequest, known: KeptState): Generator<ImageRange> {
+  for (const { offset, length } of foundSince(layer, known.evidence)) {
+    // Nearly always in doubt already: looked up first, since each change moves what lies behind it.
+    yield* known.map.ranges('+', offset, offset + length);
+  }
+}
+
+/** Why what was proven is not, or not all of it. */
+function whyOutdated(request: ResumableRequest, known: KeptState): string | undefined {
+  const why = weigh(request.layer, known.evidence);
+  if (why !== undefined || !isWhole(known) || !isUnchanged(request, known)) return why;
+  return foundAnew(request, known).next().done === true
+    ? undefined
+    : 'a disk that was not known then has objects of it that no other has';
+}
+
+const isWhole = ({ map, about }: KeptState): boolean =>
+  about.finished && map.bytes('+') === map.size;
 
 /** Did an earlier run finish this very export, with nothing lost or doubtful, and has nobody touched it since? */
 export function isDone(request: ResumableRequest): boolean {
   const file = mapPathOf(request);
   const known = sameExport(request, file === undefined ? undefined : readMap(file));
   if (known === undefined) return false;
-  return (
-    known.map.bytes('+') === request.layer.size &&
-    isUnchanged(request, known) &&
-    weigh(request.layer, known.evidence) === undefined
-  );
+  return isWhole(known) && isUnchanged(request, known) && whyOutdated(request, known) === undefined;
 }
 
 /** What of an earlier run of this export can be gone on with. */
@@ -192,7 +203,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
   const known = sameExport(request, map === undefined ? undefined : readMap(map));
   const found = known && keepOf(request, known);
-  const outdated = known && weigh(layer, known.evidence);
+  const outdated = known && whyOutdated(request, known);
   const keep = outdated === undefined ? found : undefined;
   const state = keep === undefined ? new ImageMap(layer.size) : known!.map;
   if (outdated !== undefined && !force && isUnchanged(request, known!)) {
@@ -200,7 +211,11 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   }
   const kept = keep === undefined ? undefined : known;
   const now = outputIdentity(request);
-  const output = kept === undefined ? now : longerOf(kept.about.output, now);
+  const output = kept === undefined ? now : keptIdentity(kept.about.output, now);
+  const isWorse = output.problems.length < now.problems.length;
+  if (kept !== undefined) {
+    for (const { offset, length } of [...foundAnew(request, kept)]) state.set(offset, length, '?');
+  }
   const evidence = evidenceNow(request, kept);
   const destination = openDestination({
     ...{ dest, force, size: layer.size, sources: source.protectedPaths },
@@ -233,7 +248,8 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
         await replaceTextFile(map, text);
       },
     },
-    trusted: request.trusted,
+    // What is added while more is wrong than was is done again once that is set right.
+    trusted: request.trusted && !isWorse,
     resumed: keep !== undefined,
   });
   return {

@@ -11,7 +11,7 @@ import type { PgDecision } from './pg-decision.ts';
  * no more once something newer is known.
  */
 export interface Evidence {
-  /** keys of the OSDs that were known, all of the time */
+  /** keys of the OSDs that were known; those that have objects which no other has were read, if need be again */
   osds: string[];
   /** epoch of the newest OSD map; null: there was none */
   map_epoch: number | null;
@@ -27,7 +27,7 @@ interface PgState {
 
 /** Stands for a PG of which nothing was certain. */
 const NOTHING = '-';
-/** No pool has more PGs; what damaged collections claim to be is no evidence. */
+/** No pool has more PGs; what damaged collections claim beyond is looked at where their first hash is. */
 const MAX_BITS = 16;
 
 const stateText = ({ started, lastUpdate }: PgState): string =>
@@ -57,9 +57,8 @@ function poolEvidence(cluster: Cluster, pool: number): string[] {
   pgsOf.set(cluster, known);
   let pgs = known.get(pool);
   if (pgs === undefined) {
-    const bits = cluster.pgs.bitsOf(pool);
-    const cells = bits > MAX_BITS ? 0 : 2 ** bits;
-    pgs = Array.from({ length: cells }, (_, cell) => certain(cluster.pgs.decide(pool, cell)));
+    const length = 2 ** Math.min(MAX_BITS, cluster.pgs.bitsOf(pool));
+    pgs = Array.from({ length }, (_, cell) => certain(cluster.pgs.decide(pool, cell)));
     known.set(pool, pgs);
   }
   return pgs;
@@ -130,7 +129,6 @@ function weighPool(
 ): string | undefined {
   const isErasure = cluster.osdMap?.pools.get(pool)?.type === 'erasure';
   const now = poolEvidence(cluster, pool);
-  if (now.length === 0) return UNTOLD;
   const cells = Math.max(known.length, now.length);
   let outdated: string | undefined;
   for (let cell = 0; cell < cells; cell++) {
@@ -196,7 +194,9 @@ export function joined(then: Evidence, now: Evidence): Evidence {
     const at = (own: readonly string[], cell: number) => own[cell % own.length] ?? NOTHING;
     pools[pool] = Array.from({ length }, (_, cell) => newest(at(before, cell), at(pgs, cell)));
   }
-  const osds = now.osds.filter((key) => then.osds.includes(key));
+  // What others have is looked at once all are here again.
+  const here = new Set(now.osds);
+  const osds = then.osds.every((key) => here.has(key)) ? now.osds : then.osds;
   // What was proven by the older map has not been weighed against the newer one where its PGs were not at hand.
   const isOlder = then.map_epoch === null || (now.map_epoch ?? -1) > then.map_epoch;
   return { osds, map_epoch: isOlder ? then.map_epoch : now.map_epoch, pools };
@@ -223,7 +223,7 @@ export function* foundSince(
   const { osds } = layer.image.cluster;
   // Where OSDs are missing that were known then, what only others have was perhaps read from those.
   const old = osds.filter((osd) => !isNew(osd));
-  if (old.length < known.size || old.length === osds.length) return;
+  if (old.length === 0 || old.length < known.size || old.length === osds.length) return;
   for (const { geometry, size, pools } of layersOf(layer)) {
     const end = Math.min(size, layer.size);
     for (const { objects } of pools) {

@@ -183,9 +183,15 @@ describe('an export that was cut short, and a source that knows less', () => {
     renameSync(out, `${out}.partial`);
     const less = path.join(directory, 'less');
     await salvage(['scan', '--osd', path.join(osds, '0'), path.join(osds, '2'), '--catalog', less]);
-    const { json } = await salvageJson<Report>('export', SPEC, out, '--catalog', less);
-    expect(json.totals.bytes_kept).toBe(size);
-    expect(await sha256OfFile(out)).toBe(sha256);
+    for (const more of [[], ['--force']]) {
+      const words = ['export', SPEC, out, '--catalog', less, ...more];
+      const { json } = await salvageJson<Report>(...words);
+      expect(json.totals.bytes_kept).toBe(size);
+      expect(await sha256OfFile(out)).toBe(sha256);
+      const again = await salvage(['export', SPEC, out, '--catalog', less]);
+      expect([again.status, again.stderr]).toEqual([2, expect.stringContaining('exists; with')]);
+      renameSync(out, `${out}.partial`);
+    }
   });
 });
 
@@ -222,6 +228,9 @@ describe('an object that is lost on two disks and turns up on a third', () => {
     expect((await salvage(words)).status).toBe(0);
     expect(await sha256OfFile(out)).not.toBe(basic.sha256);
     await scan('2');
+    const refused = await salvage(words);
+    expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('out of date')]);
+    renameSync(out, `${out}.partial`);
     const { status, json } = await salvageJson<Report>(...words);
     expect(await sha256OfFile(out)).toBe(basic.sha256);
     // Of three that should have it one has: there may be a reason.

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   isIdentity,
   isSameOutput,
-  longerOf,
+  keptIdentity,
   type OutputIdentity,
 } from '../../src/cli/output-identity.ts';
 
@@ -30,8 +30,8 @@ describe('an output', () => {
   it('is the same whether or not its parent is known', () => {
     expect(isSameOutput(outputOf(own), outputOf(own, parent))).toBe(true);
     expect(isSameOutput(outputOf(own, parent), outputOf(own))).toBe(true);
-    expect(longerOf(outputOf(own, parent), outputOf(own)).layers).toHaveLength(2);
-    expect(longerOf(outputOf(own), outputOf(own, parent)).layers).toHaveLength(2);
+    expect(keptIdentity(outputOf(own, parent), outputOf(own)).layers).toHaveLength(2);
+    expect(keptIdentity(outputOf(own), outputOf(own, parent)).layers).toHaveLength(2);
   });
 
   it.each<[string, Partial<LayerIdentity>]>([
@@ -50,6 +50,14 @@ describe('an output', () => {
     const wrong = { ...outputOf(own), problems: ['its header is lost'] };
     expect(isSameOutput(wrong, outputOf(own))).toBe(false);
     expect(isSameOutput(wrong, wrong)).toBe(true);
+  });
+
+  it('is the same when more is wrong than was, and remembers what was', () => {
+    const worse = { ...outputOf(own), problems: ['its header is in doubt'] };
+    expect(isSameOutput(outputOf(own), worse)).toBe(true);
+    expect(keptIdentity(outputOf(own), worse).problems).toEqual([]);
+    expect(isIdentity({ ...worse, problems: 5 })).toBe(false);
+    expect(isIdentity({ ...worse, problems: [5] })).toBe(false);
   });
 
   it('is none as an earlier version has noted it, without layers, or with anything in them', () => {

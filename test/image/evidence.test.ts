@@ -147,6 +147,13 @@ describe('evidence of bytes that are kept and of those that are added', () => {
     expect(joined(of({ ...THEN, map: null }), of(THEN)).map_epoch).toBe(null);
   });
 
+  it('is of all OSDs, once those are here that were known before', () => {
+    const by = (...osds: string[]) => ({ ...of(THEN), osds });
+    expect(joined(by('a'), by('a', 'b')).osds).toEqual(['a', 'b']);
+    expect(joined(by('a'), by('b', 'c')).osds).toEqual(['a']);
+    expect(joined(by('a', 'b'), by('a')).osds).toEqual(['a', 'b']);
+  });
+
   it('is missing where something else stands in its place, and then nothing is proven', () => {
     for (const pools of [{}, { [POOL]: [] }]) {
       expect(weigh(layerOf(THEN), { osds: [], map_epoch: 10, pools })).toMatch(/^nothing tells/);
