@@ -1,6 +1,7 @@
 import { readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RecoveryReport } from '../../src/cli/render/recovery-report.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 
@@ -9,12 +10,6 @@ import { salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 const { images } = truthOf('basic');
 const work = workDirectory();
 afterAll(work.dispose);
-
-interface Report {
-  complete: boolean;
-  doubtful: { offset: number; length: number; reason: string }[];
-  totals: { bytes_kept: number; doubtful_bytes: number };
-}
 
 let osds: string;
 const catalog = path.join(work.path, 'catalog');
@@ -53,7 +48,7 @@ describe('an export by guesses that was cut short', () => {
     const out = path.join(work.path, `${path.basename(spec)}.raw`);
     const words = ['export', spec, out, '--size', String(size), '--catalog', catalog];
     await withoutHeader(spec, async () => {
-      const { status, json } = await salvageJson<Report>(...words);
+      const { status, json } = await salvageJson<RecoveryReport>(...words);
       expect([status, json.complete]).toEqual([3, false]);
       expect(await sha256OfFile(out)).not.toBe(sha256);
       // Every byte of it may be another: the report names them all.
@@ -62,7 +57,7 @@ describe('an export by guesses that was cut short', () => {
     });
     // As a run leaves it that is stopped before its end.
     renameSync(out, `${out}.partial`);
-    const { status, json } = await salvageJson<Report>(...words);
+    const { status, json } = await salvageJson<RecoveryReport>(...words);
     expect(await sha256OfFile(out)).toBe(sha256);
     expect([status, json.complete, json.totals.bytes_kept]).toEqual([0, true, 0]);
   });

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RecoveryReport } from '../../src/cli/render/recovery-report.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 
@@ -10,16 +11,9 @@ const { images } = truthOf('migrating');
 const work = workDirectory();
 afterAll(work.dispose);
 
-interface Report {
-  complete: boolean;
-  lost: unknown[];
-  doubtful: { offset: number; length: number; reason: string }[];
-  guesses: string[];
-}
-
 async function exported(spec: string, catalog: string) {
   const dest = path.join(work.path, 'out.raw');
-  const { status, json } = await salvageJson<Report>(
+  const { status, json } = await salvageJson<RecoveryReport>(
     ...['export', spec, dest, '--force', '--catalog', catalog],
   );
   return { status, json, isRight: (await sha256OfFile(dest)) === images[spec]!.sha256 };

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { RecoveryReport } from '../../src/cli/render/recovery-report.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { salvage, salvageJson, sha256OfFile } from '../helpers/program.ts';
 
@@ -21,12 +22,6 @@ const { images } = truthOf('outlived');
 const osds = fixtureOsds('outlived');
 const work = workDirectory();
 afterAll(work.dispose);
-
-interface Report {
-  complete: boolean;
-  doubtful: { offset: number; reason: string }[];
-  totals: { bytes_kept: number };
-}
 
 const SPEC = 'rbd/plain';
 const { sha256, size } = images[SPEC]!;
@@ -41,7 +36,7 @@ function setUp() {
     salvage(['scan', '--osd', ...ids.map((id) => path.join(osds, id)), ...source]);
   const words = ['export', SPEC, out, ...source];
   const exported = async (...more: string[]) => {
-    const { status, json } = await salvageJson<Report>(...words, ...more);
+    const { status, json } = await salvageJson<RecoveryReport>(...words, ...more);
     const isRight = (await sha256OfFile(out)) === sha256;
     return [status, json.complete, json.totals.bytes_kept, isRight];
   };
@@ -165,7 +160,13 @@ describe('an export that was cut short, and a source that knows less', () => {
     cutShort(out);
     const less = path.join(directory, 'less');
     await salvage(['scan', '--osd', path.join(osds, '0'), path.join(osds, '2'), '--catalog', less]);
-    const { status, json } = await salvageJson<Report>('export', SPEC, out, '--catalog', less);
+    const { status, json } = await salvageJson<RecoveryReport>(
+      'export',
+      SPEC,
+      out,
+      '--catalog',
+      less,
+    );
     expect([status, json.complete, json.totals.bytes_kept]).toEqual([3, false, size / 2]);
     expect(json.doubtful[0]!.reason).toContain(
       'an earlier run of this export knew of newer writes',
@@ -185,7 +186,7 @@ describe('an export that was cut short, and a source that knows less', () => {
     await salvage(['scan', '--osd', path.join(osds, '0'), path.join(osds, '2'), '--catalog', less]);
     for (const more of [[], ['--force']]) {
       const words = ['export', SPEC, out, '--catalog', less, ...more];
-      const { json } = await salvageJson<Report>(...words);
+      const { json } = await salvageJson<RecoveryReport>(...words);
       expect(json.totals.bytes_kept).toBe(size);
       expect(await sha256OfFile(out)).toBe(sha256);
       const again = await salvage(['export', SPEC, out, '--catalog', less]);
@@ -231,7 +232,7 @@ describe('an object that is lost on two disks and turns up on a third', () => {
     const refused = await salvage(words);
     expect([refused.status, refused.stderr]).toEqual([2, expect.stringContaining('out of date')]);
     renameSync(out, `${out}.partial`);
-    const { status, json } = await salvageJson<Report>(...words);
+    const { status, json } = await salvageJson<RecoveryReport>(...words);
     expect(await sha256OfFile(out)).toBe(basic.sha256);
     // Of three that should have it one has: there may be a reason.
     expect([status, json.totals.bytes_kept]).toEqual([3, basic.size - (1 << 20)]);
