@@ -6,7 +6,7 @@ import { getMemory, measure, spread } from './lib/measure.mjs';
 import { saveResults } from './lib/results.mjs';
 import { syscalls } from './lib/syscalls.mjs';
 import { BENCH, options, tool, WORK } from './lib/tools.mjs';
-import { makeImages } from './make-images.mjs';
+import { makeImages, stripesOf } from './make-images.mjs';
 
 const DEFAULTS = {
   mib: 512,
@@ -43,8 +43,8 @@ const exported = (image, { root = given.program, verify = 'digest', jobs, dest =
 ];
 const copied = (image) => {
   const list = path.join(tree.root, `${image}.list`);
-  const sync = given.cold ? ' sync' : '';
-  return ['sh', '-c', `exec "$0" "$1" 262144${sync} <"$2"`, tool('copy'), out, list];
+  const args = [262144, ...(stripesOf(image) ?? []), ...(given.cold ? ['sync'] : [])];
+  return ['sh', '-c', `exec "$0" "$1" ${args.join(' ')} <"$2"`, tool('copy'), out, list];
 };
 const sparse = given.cold
   ? ['sh', '-c', 'cp --sparse=always "$0" "$1" && exec sync "$1"', finished, out]
@@ -116,10 +116,14 @@ async function measureRounds() {
 
 /** The copier in C and the program must write the same bytes. */
 async function compare() {
-  if (!images.split(',').includes('plain')) return;
-  await measure(exported('plain', { dest: finished }));
-  await measure(copied('plain'));
-  execFileSync('cmp', ['-n', String(fs.statSync(out).size), finished, out]);
+  const compared = new Set(WORKLOADS.map(({ image }) => image).filter((i) => i && i !== 'empty'));
+  // `plain` comes last: it is what `cp` copies.
+  for (const image of [...compared].sort((a, b) => (a === 'plain') - (b === 'plain'))) {
+    await measure(exported(image, { dest: finished }));
+    await measure(copied(image));
+    execFileSync('cmp', ['-n', String(fs.statSync(out).size), finished, out]);
+    removeOutput();
+  }
   if (!WORKLOADS.some(({ name }) => name === 'cp-sparse')) fs.rmSync(finished);
 }
 

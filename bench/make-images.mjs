@@ -236,7 +236,20 @@ const SERVING = {
   'snaps@s1': [`snaps ${SNAP}`],
 };
 
-/** What the C copier is given: `IMAGE.list`, lines of OFFSET PATH, striped objects as if they were not. */
+/** @returns what the C copier must know of an image's stripes: bytes of a unit, and from one of an object to its next */
+export function stripesOf(image) {
+  const { unit, count } = IMAGES[image]?.striping ?? {};
+  return unit && [unit, unit * count];
+}
+
+/** Where in the image object `number` begins. */
+function beginOf(image, number) {
+  const [unit, stride] = stripesOf(image) ?? [OBJECT, OBJECT];
+  const count = stride / unit;
+  return (number - (number % count)) * OBJECT + (number % count) * unit;
+}
+
+/** What the C copier is given: `IMAGE.list`, lines of OFFSET PATH. */
 function writeLists(root, paths, objects) {
   const files = objectFiles(paths);
   for (const [image, serving] of Object.entries(SERVING)) {
@@ -247,7 +260,7 @@ function writeLists(root, paths, objects) {
         .map((from) => from.split(' '))
         .map(([of, snap]) => `${IMAGES[of].id} ${i} ${snap}`);
       const key = keys.find((k) => files.has(k));
-      if (key !== undefined) lines.push(`${i * OBJECT} ${files.get(key)}\n`);
+      if (key !== undefined) lines.push(`${beginOf(image, i)} ${files.get(key)}\n`);
     }
     if (count > 0) fs.writeFileSync(path.join(root, `${image}.list`), lines.join(''));
   }

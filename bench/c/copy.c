@@ -1,9 +1,10 @@
 // The baseline of an export: stitches object files into one image with pread and pwrite, leaving
 // out blocks of zeros.
 //
-//   copy DESTINATION [BUFFER_BYTES [sync]] < LIST        LIST: lines of OFFSET PATH, or OFFSET FROM LENGTH PATH
+//   copy DESTINATION [BUFFER_BYTES [UNIT STRIDE] [sync]] < LIST        LIST: lines of OFFSET PATH, or OFFSET FROM LENGTH PATH
 //
-// OFFSET: where in the image. FROM and LENGTH: which bytes of a device. With `sync` the image is on disk before it ends.
+// OFFSET: where in the image. FROM and LENGTH: which bytes of a device. UNIT STRIDE: each UNIT bytes of a file lie STRIDE
+// bytes apart in the image (striping). With `sync` the image is on disk before it ends.
 // Prints bytes read and written.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -54,8 +55,24 @@ static uint64_t write_data(int fd, const char *bytes, size_t length, uint64_t at
   return written;
 }
 
+// Writes what is not zero of the bytes from `at` on of a file that begins at `offset` of the image.
+static uint64_t write_units(int fd, const char *bytes, size_t length, uint64_t at, uint64_t offset, uint64_t unit, uint64_t stride) {
+  uint64_t written = 0;
+  for (size_t i = 0; i < length;) {
+    uint64_t within = (at + i) % unit;
+    size_t n = unit - within < length - i ? unit - within : length - i;
+    written += write_data(fd, bytes + i, n, offset + (at + i) / unit * stride + within);
+    i += n;
+  }
+  return written;
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
+  int sync = !strcmp(argv[argc - 1], "sync");
+  int striped = argc - sync > 4;
+  uint64_t unit = striped ? strtoull(argv[3], NULL, 10) : UINT64_MAX;
+  uint64_t stride = striped ? strtoull(argv[4], NULL, 10) : 0;
   size_t size = argc > 2 ? strtoull(argv[2], NULL, 10) : 256 << 10;
   char *buffer = aligned_alloc(4096, size);
   int image = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -82,11 +99,13 @@ int main(int argc, char **argv) {
       if (n < 0) die(path);
       if (n == 0) break;
       read_bytes += n;
-      written += write_data(image, buffer, n, offset + at);
-      if (offset + at + n > end) end = offset + at + n;
+      written += write_units(image, buffer, n, at, offset, unit, stride);
+      uint64_t last = at + n - 1;
+      uint64_t to = offset + last / unit * stride + last % unit + 1;
+      if (to > end) end = to;
     }
   }
   if (ftruncate(image, end) < 0) die("ftruncate");
-  if (argc > 3 && fsync(image) < 0) die("fsync");
+  if (sync && fsync(image) < 0) die("fsync");
   printf("{\"read\":%llu,\"written\":%llu}\n", (unsigned long long)read_bytes, (unsigned long long)written);
 }
