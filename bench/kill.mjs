@@ -97,6 +97,6 @@ const text = [
 console.log(text);
 saveResults(
   given.name || `kill-${given.mib}`,
-  { ...given, whole, start, read, kills, percent },
+  { ...given, dest: path.relative(BENCH, given.dest), whole, start, read, kills, percent },
   text,
 );

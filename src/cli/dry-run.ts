@@ -2,12 +2,14 @@ import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
 import { estimateExport } from '../export/export-image.ts';
 import { attachObjectMaps } from '../image/attach-object-maps.ts';
 import { imageSpecText } from '../image/image.ts';
+import { readImageJournal } from '../image/image-journal.ts';
 import { freeBytes, isStream } from '../io/destination-paths.ts';
 import { type CommandContext, printJson } from './context.ts';
 import { type ImageExport, layerOf, objectBytes, overridesOf } from './image-export.ts';
 import { PerImage } from './per-image.ts';
 import { bytesText, countText, durationText } from './progress.ts';
 import { missingOsds, recoveryReport, verdictOf } from './render/recovery-report.ts';
+import { heedEarlierRun } from './resume.ts';
 import type { Source } from './source.ts';
 
 /** Bytes a second that are assumed: a disk that spins, and one that does not. */
@@ -33,13 +35,14 @@ function secondsFor(source: Source, reads: readonly { osd: string; bytes: number
 async function estimateOne(request: ImageExport) {
   const { source, lanes, image, dest, options, progress, signal } = request;
   const layer = layerOf(request);
+  heedEarlierRun(request, layer);
   await attachObjectMaps(layer, lanes);
-  const work = { layer, lanes, journal: undefined, digest: false, progress, signal };
+  const journal = await readImageJournal(layer, lanes);
+  const work = { layer, lanes, journal, digest: false, progress, signal };
   const { outcome, reads } = await estimateExport({ ...work, verify: options.verify });
   const overrides = overridesOf(options);
   const report = recoveryReport({
-    ...{ source, layer, outcome, seconds: 0, dest, overrides },
-    journal: undefined,
+    ...{ source, layer, outcome, journal, seconds: 0, dest, overrides },
   });
   const { snapshot, size, complete, lost, doubtful, totals } = report;
   return {
@@ -99,7 +102,7 @@ function show(
 
 /**
  * `--dry-run`: says what an export would read and write, by attributes and placement alone. Nothing
- * is written, and of the objects nothing but attributes is read.
+ * is written, and of data objects nothing but attributes is read; journals of images are.
  */
 export async function dryRun(
   requests: readonly ImageExport[],

@@ -179,9 +179,7 @@ export async function exportOne(request: ImageExport): Promise<RecoveryReport> {
   const { source, dest, options, context, lanes, progress, signal } = request;
   const layer = layerOf(request);
   announce(layer, context);
-  if (!isStream(dest)) {
-    heedEarlierRun({ dest, layer, map: options.map, restart: options.restart === true });
-  }
+  heedEarlierRun(request, layer);
   await attachObjectMaps(layer, lanes);
   const journal = await readImageJournal(layer, lanes);
   const started = Date.now();

@@ -13,9 +13,11 @@ import {
 } from '../image/evidence.ts';
 import type { Layer } from '../image/layer.ts';
 import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
+import { isBlockDevice, isStream, stat } from '../io/destination-paths.ts';
 import { findOutput, type OutputTrace } from '../io/output-trace.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
+import type { ImageExport } from './image-export.ts';
 import {
   isIdentity,
   isSameOutput,
@@ -91,6 +93,8 @@ const isAbout = (about: unknown): about is AboutOutput =>
 
 /** The state that an earlier run has kept. @throws USAGE when something else lies in its place */
 function readMap(file: string): KeptState | undefined {
+  // A FIFO would be waited for, and a device would lose its name to the map.
+  if (stat(file)?.isFile() === false) throw usageError(`${file} is in the way: it is no file`);
   const text = readTextFile(file);
   if (text === undefined) return undefined;
   if (!isMapOfOurs(text)) {
@@ -176,21 +180,20 @@ function evidenceNow({ layer }: ResumableRequest, kept: Known): string {
  * To be called before anything of an image is decided: an earlier run of this export may have known of newer writes than the
  * disks at hand, and what these say is in doubt then, also what they say of its object map and journal.
  */
-export function heedEarlierRun(
-  request: Pick<ResumableRequest, 'dest' | 'map' | 'restart' | 'layer'>,
-): void {
-  const map = request.restart ? undefined : mapPathOf(request);
+export function heedEarlierRun({ dest, options }: ImageExport, layer: Layer): void {
+  if (isStream(dest) || options.restart === true) return;
+  const map = mapPathOf({ dest, map: options.map });
   const known = map === undefined ? undefined : readMap(map);
   if (known === undefined) return;
-  const { image } = request.layer;
+  const { image } = layer;
   const { cluster, pool, id } = known.about.output;
   if (cluster !== (image.cluster.fsid ?? null) || pool !== image.pool || id !== image.id) return;
-  weigh(request.layer, known.evidence);
+  weigh(layer, known.evidence);
 }
 
 /** The map's place: a device has none beside it that would outlive a reboot. */
 function mapPathOf({ dest, map }: Pick<ResumableRequest, 'dest' | 'map'>): string | undefined {
-  return map ?? (findOutput(dest).device === undefined ? `${dest}.map` : undefined);
+  return map ?? (isBlockDevice(dest) ? undefined : `${dest}.map`);
 }
 
 /**
@@ -251,6 +254,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     // What is added while more is wrong than was is done again once that is set right.
     trusted: request.trusted && !isWorse,
     resumed: keep !== undefined,
+    poorer: kept?.evidence.osds.some((key) => !source.locations.has(key)) === true,
   });
   return {
     ...{ destination, map, checkpoint, outdated },

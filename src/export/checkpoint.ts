@@ -18,6 +18,8 @@ export interface CheckpointRequest {
   trusted: boolean;
   /** the output was begun by an earlier run */
   resumed: boolean;
+  /** OSDs that were known then are not at hand: perhaps it read what cannot be read now */
+  poorer?: boolean;
 }
 
 /** A killed export has this much, and what is in flight, to do again. */
@@ -31,6 +33,7 @@ export class Checkpoint {
   readonly map: ImageMap;
   /** an earlier run may have left half-written bytes where the map says `?` */
   readonly resumed: boolean;
+  readonly poorer: boolean;
   /** bytes that the kept state calls done */
   #kept: number;
   /** what becomes of a range without losses */
@@ -43,9 +46,10 @@ export class Checkpoint {
   #pauseMs = INTERVAL_MS;
   readonly #looks = new Set<() => void>();
 
-  constructor({ map, store, trusted, resumed }: CheckpointRequest) {
+  constructor({ map, store, trusted, resumed, poorer = false }: CheckpointRequest) {
     this.map = map;
     this.resumed = resumed;
+    this.poorer = poorer;
     this.#kept = map.bytes('+');
     this.#store = store;
     this.#proven = trusted ? '+' : '/';
@@ -56,11 +60,16 @@ export class Checkpoint {
     return this.#kept;
   }
 
-  /** Takes back what is to be done again, before the first byte of it is touched. @throws DESTINATION */
-  begin(): Promise<void> {
+  /**
+   * Takes back what is to be done again, before the first byte of it is touched.
+   * @param kept doubtful ranges that stay as they are
+   * @throws DESTINATION
+   */
+  begin(kept: readonly ImageRange[] = []): Promise<void> {
     for (const { offset, length, status } of [...this.map.runs()]) {
       if (status !== '+') this.map.set(offset, length, '?');
     }
+    for (const { offset, length } of kept) this.map.set(offset, length, '/');
     return this.#save();
   }
 

@@ -10,7 +10,7 @@ import { type CopyTotals, noteUnreachable, type Verify } from './copy-plans.ts';
 import { copyRanges } from './copy-range.ts';
 import { allInFlight } from './in-flight.ts';
 import { LossMap, type LossRange } from './loss-map.ts';
-import { type ImageRange, type Losses, planRanges } from './plan.ts';
+import { type ImageRange, type Losses, type ObjectPlan, planRanges } from './plan.ts';
 import { PlannedReads } from './planned-reads.ts';
 import type { ReadLanes } from './read-lanes.ts';
 import { StreamBuffers } from './stream-buffers.ts';
@@ -123,14 +123,16 @@ class Exporter {
     this.#checkpoint?.done(ranges, losses);
   }
 
+  /** Says of ranges that they are left as an earlier run has left them. */
+  keep(doubtful: LossMap): void {
+    this.#losses.doubtful.addAll(doubtful);
+  }
+
   async check(offset: number, length: number, read: boolean): Promise<void> {
     if (read) return this.ranges([{ offset, length }], { kind: 'none' });
-    const { layer, lanes, progress } = this.#context;
-    const plans = await planRanges(layer, [{ offset, length }], lanes.readAttrs, this.#losses);
-    for (const plan of plans) {
-      noteUnreachable(plan, lanes, this.#losses);
-      this.#reads.add(plan, lanes);
-    }
+    const { lanes, progress } = this.#context;
+    const plans = await planUnread(this.#context, [{ offset, length }], this.#losses);
+    for (const plan of plans) this.#reads.add(plan, lanes);
     this.#totals.objects += plans.length;
     progress.advance(length);
   }
@@ -145,6 +147,39 @@ class Exporter {
     const doubtful = this.#losses.doubtful.ranges();
     return { ...this.#totals, lost, doubtful, sha256, kept };
   }
+}
+
+const AS_READ_BEFORE = 'as an earlier run has read it, in doubt';
+
+/** Plans ranges, and notes what of them would be found lost or doubtful without reading. */
+async function planUnread(
+  { layer, lanes }: ExportContext,
+  ranges: readonly ImageRange[],
+  losses: Losses,
+): Promise<ObjectPlan[]> {
+  const plans = await planRanges(layer, ranges, lanes.readAttrs, losses);
+  for (const plan of plans) noteUnreachable(plan, lanes, losses);
+  return plans;
+}
+
+/** What an earlier run has read in doubt and, by the disks that are at hand, would be lost now. */
+async function onlyReadBefore(context: ExportContext, { map, poorer }: Checkpoint) {
+  const found = new LossMap();
+  if (!poorer) return found;
+  const { layer, signal } = context;
+  for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, FILE_RANGE))) {
+    const doubtful = map.ranges('/', offset, offset + length);
+    if (doubtful.length === 0) continue;
+    signal.throwIfAborted();
+    const losses = noLosses();
+    await planUnread(context, doubtful, losses);
+    for (const { offset: from, length: n, object, reason, ...detail } of losses.lost.ranges()) {
+      for (const range of map.ranges('/', from, from + n)) {
+        found.add(range.offset, range.length, object, `${AS_READ_BEFORE}: ${reason}`, detail);
+      }
+    }
+  }
+  return found;
 }
 
 function writeJournalPiece(
@@ -191,10 +226,15 @@ export async function exportToFile(
 ): Promise<ExportOutcome> {
   const { layer, progress, signal } = context;
   const exporter = new Exporter(context, checkpoint);
-  const kept = checkpoint?.map.bytes('+') ?? 0;
+  if (checkpoint !== undefined) {
+    const before = await onlyReadBefore(context, checkpoint);
+    exporter.keep(before);
+    await checkpoint.begin(before.ranges());
+  }
+  // What is doubtful now is what is not read again.
+  const kept = (checkpoint?.map.bytes('+') ?? 0) + (checkpoint?.map.bytes('/') ?? 0);
   progress.begin('export', 'bytes', layer.size);
   progress.advance(kept);
-  await checkpoint?.begin();
   const windows = rangesOf(layer.size, rangeBytes(layer, FILE_RANGE));
   const worker = async () => {
     for (const { offset, length } of windows) {

@@ -23,6 +23,9 @@ export function isStream(dest: string): boolean {
   return found !== undefined && (found.isCharacterDevice() || found.isFIFO() || found.isSocket());
 }
 
+/** One that keeps its name whatever is written to it. */
+export const isBlockDevice = (dest: string): boolean => stat(dest)?.isBlockDevice() === true;
+
 /** A DEST that may not exist yet, without symbolic links. @throws DESTINATION */
 export function realDestination(dest: string): string {
   try {

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { outputNames, safeFileName } from '../../src/cli/output-names.ts';
 import type { ChosenImage } from '../../src/cli/select-image.ts';
-import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
+import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { fingerprint, salvage, salvageJson, scanned, sha256OfFile } from '../helpers/program.ts';
 
 interface Many {
@@ -164,6 +164,30 @@ describe('export --dry-run', () => {
     expect(json.images[0]!.missing_osds.map(({ osd }) => osd)).toEqual(['osd.0', 'osd.1']);
     expect(existsSync(path.join(work.path, 'none.raw'))).toBe(false);
     expect(readdirSync(work.path).filter((name) => name.startsWith('none'))).toEqual([]);
+  });
+
+  it("calls nothing complete of which an export would say that the image's journal is lost", async () => {
+    const copies = copyTree(osds, path.join(work.path, 'journal-lost'));
+    const { id } = truth.images['rbd/journaled']!;
+    const isJournal = (file: string) => path.basename(file).startsWith(`journal.${id}__head_`);
+    const files = readdirSync(copies, { recursive: true, encoding: 'utf8' }).filter(isJournal);
+    expect(files).toHaveLength(3);
+    for (const file of files) rmSync(path.join(copies, file));
+    const argv = [
+      'export',
+      'rbd/journaled',
+      path.join(work.path, 'journaled.raw'),
+      '--osd',
+      copies,
+    ];
+    const dry = await salvageJson<DryRun>(...argv, '--dry-run');
+    const { json, status } = await salvageJson<{ problems: string[]; doubtful: unknown[] }>(
+      ...argv,
+    );
+    expect(json.problems).toEqual([expect.stringMatching(/^its journal/)]);
+    const { problems, doubtful } = json;
+    expect(dry.json.images[0]).toMatchObject({ complete: false, problems, doubtful });
+    expect([dry.status, status]).toEqual([3, 3]);
   });
 });
 

@@ -162,6 +162,14 @@ describe('an export that was cut short', () => {
     expect(existsSync(at('other.map'))).toBe(true);
   });
 
+  it('waits for nothing in the place of its map', async () => {
+    execFileSync('mkfifo', [at('fifo')]);
+    const { status, stderr } = await salvage(exporting('--map', at('fifo')));
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/fifo is in the way: it is no file/);
+    expect(readdirSync(directory)).toEqual(['fifo']);
+  });
+
   it('never keeps its map in a source', async () => {
     const map = path.join(osds, '0/out.map');
     const { status, stderr } = await salvage(exporting('--map', map));
