@@ -134,16 +134,23 @@ export class Segment {
     return unpack<UnitEntry[]>(this.#blob(this.head.units, 'units'), 'units');
   }
 
-  /** Names of the collections that have live units, one char per byte. Opening a catalog asks: no units are kept for that. */
-  collections(): Set<string> {
-    const found = new Set<string>();
-    let last = Buffer.alloc(0);
-    for (const [i, [path]] of (this.#units ?? this.#unpackUnits()).entries()) {
+  /**
+   * Objects that live units have, by name of their collection, one char per byte. Opening a catalog asks: no units are kept
+   * for that.
+   */
+  collections(): Map<string, number> {
+    const found = new Map<string, number>();
+    let name = '';
+    let start = Buffer.alloc(0);
+    for (const [i, unit] of (this.#units ?? this.#unpackUnits()).entries()) {
+      if (this.dead.has(i)) continue;
+      const [path, , , , objects, others] = unit;
       // Those of a collection come one after the other.
-      if (this.dead.has(i) || (last.length > 0 && isBelow(path, last))) continue;
-      const name = Buffer.from(path).toString('latin1').split('/', 1)[0]!;
-      found.add(name);
-      last = Buffer.from(`${name}/`, 'latin1');
+      if (start.length === 0 || !isBelow(path, start)) {
+        name = Buffer.from(path).toString('latin1').split('/', 1)[0]!;
+        start = Buffer.from(`${name}/`, 'latin1');
+      }
+      found.set(name, (found.get(name) ?? 0) + objects + others);
     }
     return found;
   }

@@ -92,6 +92,9 @@ export function compareEversion(a: Eversion, b: Eversion): number {
   return a.version < b.version ? -1 : a.version > b.version ? 1 : 0;
 }
 
+/** Is it 0'0? */
+export const isNever = (v: Eversion): boolean => compareEversion(v, ZERO_EVERSION) === 0;
+
 export const formatEversion = (v: Eversion): string => `${v.epoch}'${v.version}`;
 
 /** A wall clock time as Ceph stores it. */

@@ -1,11 +1,5 @@
 import { ByteReader } from '../bytes/byte-reader.ts';
-import {
-  compareEversion,
-  type Eversion,
-  eversion,
-  skipVersioned,
-  ZERO_EVERSION,
-} from './encoding.ts';
+import { compareEversion, type Eversion, eversion, isNever, skipVersioned } from './encoding.ts';
 import { HOBJECT_MIN_BYTES, type Hobject, readHobject } from './hobject.ts';
 
 /** pg_missing_item: an object that an OSD knows it lacks. See docs/formats/ceph.md, "Missing items". */
@@ -23,12 +17,10 @@ export interface MissingItem {
 const FLAG_DELETE = 1;
 const MAX_EVERSION: Eversion = { epoch: 0xffffffff, version: 0xffffffffffffffffn };
 
-const isZero = (v: Eversion): boolean => compareEversion(v, ZERO_EVERSION) === 0;
-
 function readItem(reader: ByteReader): Omit<MissingItem, 'object'> {
   // Newer layouts mark themselves with versions that no object can need.
   const first = eversion(reader);
-  if (!isZero(first)) return { need: first, have: eversion(reader), isDelete: false };
+  if (!isNever(first)) return { need: first, have: eversion(reader), isDelete: false };
   const second = eversion(reader);
   const hasCleanRegions = compareEversion(second, MAX_EVERSION) === 0;
   const need = hasCleanRegions ? eversion(reader) : second;

@@ -1,16 +1,19 @@
 import { ByteReader } from '../bytes/byte-reader.ts';
+import { isSourceFault } from '../errors/salvage-error.ts';
 import {
   compareEversion,
+  EVERSION_BYTES,
   type Eversion,
   eversion,
   type Interval,
   intervalSet,
   requireVersion,
   skipVersioned,
+  UTIME_BYTES,
   versioned,
 } from './encoding.ts';
 import { type Hobject, NO_SHARD, readHobject } from './hobject.ts';
-import { readPg, type Spg } from './pg.ts';
+import { PG_BYTES, readPg, type Spg } from './pg.ts';
 
 /** State of one copy of a pg. See docs/formats/ceph.md, "PG info". */
 
@@ -44,6 +47,8 @@ export interface PgInfo {
   /** of this copy, unlike the one in `history` */
   lastEpochStarted: number;
   lastUserVersion: bigint;
+  /** objects that the PG has, clones and whiteouts counted; undefined where the statistics do not tell */
+  objects: number | undefined;
 }
 
 /**
@@ -66,6 +71,46 @@ export function readPgHistory(reader: ByteReader): PgHistory {
   });
 }
 
+/** Statistics are read as far as they are known, and no info is refused for theirs. */
+const MAX_COMPAT = 0xff;
+/** Where the layout of pg_stat_t that is known begins and ends, by the oldest version that can read it. */
+const STAT_COMPATS = [8, 22];
+/** Fields before the sums: of the log, the parent PG and the last scrub. */
+const BEFORE_SUMS = 5 * EVERSION_BYTES + 4 + 4 + 4 + PG_BYTES + 4 + UTIME_BYTES;
+/** Times of the last states, epoch of the mapping, the last deep scrub. */
+const BEFORE_INVALID = 5 * UTIME_BYTES + 4 + EVERSION_BYTES + UTIME_BYTES;
+
+/** num_objects of pg_stat_t; after a split or merge nobody knows them until the next scrub. */
+function statObjects(body: ByteReader, version: number, compat: number): number | undefined {
+  if (!STAT_COMPATS.includes(compat) || version < 13) return undefined;
+  body.skip(BEFORE_SUMS);
+  const objects = versioned(body, 'object_stat_collection_t', MAX_COMPAT, (sums) =>
+    versioned(sums, 'object_stat_sum_t', MAX_COMPAT, (sum, _, sumCompat) => {
+      if (sumCompat < 3) return undefined;
+      sum.skip(8); // num_bytes
+      return sum.s64();
+    }),
+  );
+  body.skip(8 + 8); // sizes of the log
+  for (let osds = 0; osds < 2; osds++) body.skip(4 * body.u32()); // up, acting
+  body.skip(BEFORE_INVALID);
+  const invalid = body.bool();
+  return objects === undefined || invalid ? undefined : countOf(objects);
+}
+
+/** Sums of statistics that have gone wrong may be negative. */
+const countOf = (n: bigint): number | undefined =>
+  n >= 0n && n <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(n) : undefined;
+
+function objectsIfTold(...stats: Parameters<typeof statObjects>): number | undefined {
+  try {
+    return statObjects(...stats);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return undefined;
+  }
+}
+
 function infoFields(body: ByteReader, v: number): PgInfo {
   requireVersion(body, v, 26);
   const pg = { ...readPg(body), shard: NO_SHARD };
@@ -73,7 +118,7 @@ function infoFields(body: ByteReader, v: number): PgInfo {
   const lastComplete = eversion(body);
   const logTail = eversion(body);
   const oldLastBackfill = readHobject(body);
-  skipVersioned(body); // statistics
+  const objects = versioned(body, 'pg_stat_t', MAX_COMPAT, objectsIfTold);
   const history = readPgHistory(body);
   const purgedSnaps = intervalSet(body);
   const lastEpochStarted = v >= 27 ? body.u32() : history.lastEpochStarted;
@@ -91,6 +136,7 @@ function infoFields(body: ByteReader, v: number): PgInfo {
     purgedSnaps,
     lastEpochStarted,
     lastUserVersion,
+    objects,
   };
 }
 
@@ -107,6 +153,17 @@ export interface PgFastInfo {
   lastUpdate: Eversion;
   lastComplete: Eversion;
   lastUserVersion: bigint;
+  /** as in `PgInfo` */
+  objects: number | undefined;
+}
+
+/** Fields of the statistics before num_objects: version, sequence of the report, seven times, length of the log, num_bytes. */
+const BEFORE_FAST_OBJECTS = EVERSION_BYTES + 8 + 7 * UTIME_BYTES + 8 + 8;
+
+function fastObjects(body: ByteReader): number | undefined {
+  if (body.remaining < BEFORE_FAST_OBJECTS + 8) return undefined;
+  body.skip(BEFORE_FAST_OBJECTS);
+  return countOf(body.s64());
 }
 
 /**
@@ -119,11 +176,15 @@ export function decodePgFastInfo(bytes: Uint8Array): PgFastInfo | undefined {
     lastUpdate: eversion(body),
     lastComplete: eversion(body),
     lastUserVersion: body.u64(),
+    objects: fastObjects(body),
   }));
 }
 
 /** `info` as the OSD knew it last: `fast` counts only when it is the newer one. */
 export function applyFastInfo(info: PgInfo, fast: PgFastInfo | undefined): PgInfo {
   const isNewer = fast !== undefined && compareEversion(fast.lastUpdate, info.lastUpdate) > 0;
-  return isNewer ? { ...info, ...fast } : info;
+  if (!isNewer) return info;
+  // Statistics that are invalid stay so.
+  const objects = info.objects === undefined ? undefined : fast.objects;
+  return { ...info, ...fast, objects };
 }

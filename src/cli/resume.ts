@@ -13,7 +13,7 @@ import {
 } from '../image/evidence.ts';
 import type { Layer } from '../image/layer.ts';
 import { type Destination, type DestinationRequest, openDestination } from '../io/destination.ts';
-import { isBlockDevice, isStream, stat } from '../io/destination-paths.ts';
+import { isBlockDevice, isStream, refuseDirectory, stat } from '../io/destination-paths.ts';
 import { findOutput, type OutputTrace } from '../io/output-trace.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
 import { readTextFile, removeTextFile, replaceTextFile } from '../io/text-file.ts';
@@ -191,8 +191,9 @@ export function heedEarlierRun({ dest, options }: ImageExport, layer: Layer): vo
   weigh(layer, known.evidence);
 }
 
-/** The map's place: a device has none beside it that would outlive a reboot. */
+/** The map's place: a device has none beside it that would outlive a reboot. @throws USAGE when DEST is a directory */
 function mapPathOf({ dest, map }: Pick<ResumableRequest, 'dest' | 'map'>): string | undefined {
+  refuseDirectory(dest, stat(dest));
   return map ?? (isBlockDevice(dest) ? undefined : `${dest}.map`);
 }
 

@@ -9,8 +9,9 @@ import {
   pgCopyOf,
   unlistedCollections,
 } from './pg-copies.ts';
-import { choosePgAuthority, type PgDecision } from './pg-decision.ts';
+import { choosePgAuthority, type PgDecision, shortPeers } from './pg-decision.ts';
 import { PgNumGuess } from './pg-num-guess.ts';
+import { countTogether } from './pg-union.ts';
 import { wentOnWithout } from './went-on-without.ts';
 
 /** What the OSDs here hold of one pool. */
@@ -30,6 +31,9 @@ const emptyPool = (): PoolPgs => ({
 /** Decisions kept: PGs that OSDs have in common are few, what a damaged collection claims is not. */
 const KEPT_DECISIONS = 65_536;
 
+/** No pool has more PGs; what damaged collections claim beyond is not looked at together. */
+const MAX_BITS = 16;
+
 /** The PGs of a cluster: which copies there are of each, and which of them counts. */
 export class PgAuthority {
   readonly problems: string[] = [];
@@ -38,6 +42,8 @@ export class PgAuthority {
   #scanned: Set<number | undefined> | undefined;
   readonly #decisions = new Map<string, PgDecision>();
   readonly #cellBits = new Map<number, number>();
+  /** by pool, of PGs no copy of which is whole: objects that their copies have together */
+  readonly #together = new Map<number, Map<number, number>>();
   /** doubts that others told of, by pool, bits and cell */
   readonly #told = new Map<number, Map<number, Map<number, string>>>();
 
@@ -132,9 +138,10 @@ export class PgAuthority {
       .filter(({ osd }) => !held.some((copy) => copy.osd === osd));
     const { osdMap } = this.#cluster;
     const decision = choosePgAuthority(held, {
-      erasure: osdMap?.pools.get(pool)?.type === 'erasure',
+      erasure: this.#isErasure(pool),
       blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
       wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all, this.#isScanned),
+      together: () => this.#objectsTogether(pool).get(cell),
     });
     const unlisted = blindHere.find((pg) => pg.unlisted);
     const why = unlisted
@@ -147,6 +154,36 @@ export class PgAuthority {
     if (also === undefined) return { ...decision, absenceDoubt };
     return { ...decision, agreed: false, doubt: decision.doubt ?? also, absenceDoubt };
   }
+
+  /** Looks at all PGs of a pool at once: their objects lie together in the catalog. */
+  #objectsTogether(pool: number): Map<number, number> {
+    let together = this.#together.get(pool);
+    if (together === undefined) {
+      together = this.#countTogether(pool) ?? new Map<number, number>();
+      this.#together.set(pool, together);
+    }
+    return together;
+  }
+
+  #countTogether(pool: number): Map<number, number> | undefined {
+    const bits = this.bitsOf(pool);
+    if (bits > MAX_BITS) return undefined;
+    const erasure = this.#isErasure(pool);
+    const short = new Map<number, readonly PgCopy[]>();
+    for (let cell = 0; cell < 2 ** bits; cell++) {
+      const peers = shortPeers(this.#pgs(pool).copies.covering(cell), { erasure });
+      if (peers !== undefined) short.set(cell, peers);
+    }
+    try {
+      return countTogether(this.#cluster, pool, bits, short);
+    } catch (error) {
+      if (!isSourceFault(error)) throw error;
+      this.problems.push(`pool ${pool}: its objects cannot be counted: ${errorText(error)}`);
+      return undefined;
+    }
+  }
+
+  #isErasure = (pool: number): boolean => this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure';
 
   /**
    * Notes why what the copies here of a PG say may be out of date, where something else than they tells so.

@@ -29,6 +29,8 @@ export interface PgCopy {
   caughtUp: boolean;
   /** objects this copy knows it lacks or must delete, by `hobjectKey` */
   missing: Map<string, MissingItem>;
+  /** objects of whatever kind that a scan found in its collection */
+  listed: number;
 }
 
 /** What tells objects of one pool apart; hash and pool follow from the rest. */
@@ -98,9 +100,13 @@ export function pgCopyOf(
   );
   if (info === undefined || info.history.epochCreated === 0) return undefined;
   const bits = bitsOf(object, pgNumOf);
-  const partly = unlisted.has(collectionOf(object.ref.directory));
   const damage = object.problem ?? journalDamage(osd.catalog);
-  return { osd, pool, seed, shard, bits, info, missing, caughtUp, unlisted: partly, damage };
+  const collection = collectionOf(object.ref.directory);
+  const isUnlisted = unlisted.has(collection);
+  // The PG's metadata is none of its objects.
+  const listed = (collectionsOf(osd.catalog).get(collection) ?? 1) - 1;
+  const place = { osd, pool, seed, shard, bits };
+  return { ...place, info, missing, caughtUp, unlisted: isUnlisted, damage, listed };
 }
 
 /** Hash bits of the collection that a PG metadata object lies in. */
@@ -155,15 +161,22 @@ export function blindPgsOf(
 
 /** PGs of an OSD by the names of their collections, as its scan saw them. */
 export function* pgCollectionsOf(osd: CatalogOsd): Generator<[collection: string, pg: Pg]> {
-  for (const collection of collectionsOf(osd)) {
+  for (const collection of collectionsOf(osd).keys()) {
     const coll = parseColl(collection);
     if (coll.kind === 'pg') yield [collection, coll.pg];
   }
 }
 
-/** Names of the collections that an OSD has, as its scan saw them. */
-function collectionsOf({ segments }: CatalogOsd): Set<string> {
-  const found = new Set<string>();
-  for (const segment of segments) for (const name of segment.collections()) found.add(name);
+const knownCollections = new WeakMap<CatalogOsd, Map<string, number>>();
+
+/** Objects that an OSD has, PG metadata included, by name of their collection, as its scan saw them. */
+function collectionsOf(osd: CatalogOsd): Map<string, number> {
+  let found = knownCollections.get(osd);
+  if (found !== undefined) return found;
+  found = new Map<string, number>();
+  for (const segment of osd.segments) {
+    for (const [name, n] of segment.collections()) found.set(name, (found.get(name) ?? 0) + n);
+  }
+  knownCollections.set(osd, found);
   return found;
 }

@@ -1,4 +1,4 @@
-import { compareEversion } from '../ceph/encoding.ts';
+import { compareEversion, isNever } from '../ceph/encoding.ts';
 import { isComplete, type PgCopy } from './pg-copies.ts';
 
 /** Which copy of a placement group says what exists; docs/replica-choice.md. */
@@ -23,6 +23,8 @@ export interface PgContext {
   blind?: Map<number, string>;
   /** why the copies here may all be older than ones that are not here, by the newest OSD map */
   wentOn?: (peers: readonly PgCopy[], copies: readonly PgCopy[]) => string | undefined;
+  /** different objects that copies have together; undefined where that cannot be told */
+  together?: (peers: readonly PgCopy[]) => number | undefined;
 }
 
 const maxOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => Math.max(a, b), 0);
@@ -34,7 +36,7 @@ const maxOf = (numbers: readonly number[]): number => numbers.reduce((a, b) => M
  */
 export function choosePgAuthority(
   copies: readonly PgCopy[],
-  { erasure, blind = new Map(), wentOn }: PgContext,
+  { erasure, blind = new Map(), wentOn, together }: PgContext,
 ): PgDecision {
   const complete = copies.filter(isComplete);
   const own = maxOf(complete.map(({ info }) => info.lastEpochStarted));
@@ -47,6 +49,9 @@ export function choosePgAuthority(
       ? noCopy(copies)
       : (missedInterval(copies, own) ?? flawOf(authority) ?? wentOn?.(peers, copies));
   const unlisted = peers.length > 0 && peers.every((copy) => copy.unlisted);
+  const absenceDoubt = unlisted
+    ? `part of the PG on ${authority!.osd.name} cannot be listed`
+    : shortage(authority && shortOf(authority, copies), together);
   return {
     copies: [...copies],
     authority,
@@ -56,8 +61,7 @@ export function choosePgAuthority(
       blind.size === 0 &&
       copies.every((copy) => equals(copy, authority)),
     doubt,
-    absenceDoubt:
-      doubt ?? (unlisted ? `part of the PG on ${authority!.osd.name} cannot be listed` : undefined),
+    absenceDoubt: doubt ?? absenceDoubt,
     blind,
   };
 }
@@ -89,6 +93,56 @@ function flawOf({ osd, damage, caughtUp }: PgCopy): string | undefined {
   return caughtUp
     ? undefined
     : `${osd.name} was recovering, and nothing tells which objects it lacked`;
+}
+
+/** Objects that a copy knows it lacks altogether, not just their newest version. */
+const knownAbsent = ({ missing }: PgCopy): number =>
+  [...missing.values()].filter(({ have, isDelete }) => !isDelete && isNever(have)).length;
+
+/** A PG of which every copy that counts has fewer objects than there were. */
+interface ShortPg {
+  /** that it had */
+  objects: number;
+  /** that the copy with most of them has, or knows it lacks */
+  most: number;
+  peers: readonly PgCopy[];
+}
+
+/** Ceph counts what a PG has: where a copy has less, a file system has lost it without a word. */
+function shortOf(authority: PgCopy, copies: readonly PgCopy[]): ShortPg | undefined {
+  const { objects } = authority.info;
+  if (objects === undefined) return undefined;
+  const peers = copies.filter((copy) => isPeer(copy, authority));
+  const most = maxOf(peers.map((copy) => copy.listed + knownAbsent(copy)));
+  return most < objects ? { objects, most, peers } : undefined;
+}
+
+/** Each may have lost others: together they may still have them all. */
+function shortage(short: ShortPg | undefined, together: PgContext['together']): string | undefined {
+  if (short === undefined) return undefined;
+  const { objects, most, peers } = short;
+  const known = maxOf(peers.map(knownAbsent));
+  const all = peers.length > 1 ? (together?.(peers) ?? 0) + known : 0;
+  const here = Math.max(most, all);
+  return here < objects
+    ? `the PG had ${objects} objects, ${here} are here: this may be one of the others`
+    : undefined;
+}
+
+/** The copies that count of a PG where each of them has too few objects; undefined where that is not so. */
+export function shortPeers(
+  copies: readonly PgCopy[],
+  context: PgContext,
+): readonly PgCopy[] | undefined {
+  let short: readonly PgCopy[] | undefined;
+  choosePgAuthority(copies, {
+    ...context,
+    together: (peers) => {
+      short = peers;
+      return undefined;
+    },
+  });
+  return short;
 }
 
 /** As new as the authority: by Ceph's rules it holds the same objects. */

@@ -93,8 +93,8 @@ describe('a segment', () => {
     expect(segment.named()).toEqual([]);
   });
 
-  it('names the collections that have live units', () => {
-    const { builder, payloads } = building();
+  it('names the collections that have live units, and counts their objects', () => {
+    const { builder, payloads, data } = building();
     const paths = [
       '2.1_head/DIR_0',
       '2.1_head',
@@ -105,15 +105,30 @@ describe('a segment', () => {
     ];
     for (const one of paths) {
       builder.beginUnit(Buffer.from(one, 'latin1'));
+      for (let i = 0; i < 2; i++) builder.otherObject();
+      data('rbd\\udata.1.0000000000000004__head_DEE5305C__2');
       builder.endUnit(STAMP, []);
     }
     builder.finish();
     const segment = opened(payloads[0]!);
-    expect([...segment.collections()]).toEqual(['2.1_head', '2.10_head', 'meta', '2.\xff_head']);
+    expect([...segment.collections()]).toEqual([
+      ...[
+        ['2.1_head', 9],
+        ['2.10_head', 3],
+        ['meta', 3],
+      ],
+      ['2.\xff_head', 3],
+    ]);
     for (const dead of [0, 1, 4]) segment.dead.add(dead);
     // Those that are unpacked tell the same.
     expect(segment.units).toHaveLength(6);
-    expect([...segment.collections()]).toEqual(['2.10_head', '2.1_head', '2.\xff_head']);
+    expect([...segment.collections()]).toEqual([
+      ...[
+        ['2.10_head', 3],
+        ['2.1_head', 3],
+      ],
+      ['2.\xff_head', 3],
+    ]);
   });
 
   it('is flushed when it is full, at the end of a unit', () => {

@@ -23,13 +23,13 @@ const history = (v: number): Uint8Array =>
   );
 
 /** pg_info_t of version `v`: last_backfill is `old` in the old place and `new` in the new one. */
-function pgInfo(v: number, historyVersion: number): Uint8Array {
+function pgInfo(v: number, historyVersion: number, stats = opaque): Uint8Array {
   const from = (since: number, ...parts: Uint8Array[]) => (v >= since ? concat(...parts) : nothing);
   return framed(
     v,
     26,
     concat(pg(4, 0x1f), version(66, 42), version(66, 41), version(50, 3)),
-    concat(hobject({ name: 'old', hash: 1 }), opaque, history(historyVersion)),
+    concat(hobject({ name: 'old', hash: 1 }), stats, history(historyVersion)),
     list(concat(u64(8), u64(2))),
     from(27, u32(65)),
     from(28, u64(40)),
@@ -62,6 +62,7 @@ describe('pg info', () => {
       purgedSnaps: [],
       lastEpochStarted: 15,
       lastUserVersion: 110n,
+      objects: 33,
     });
     expect(isMaxHobject(info.lastBackfill)).toBe(true);
   });
@@ -101,6 +102,34 @@ describe('pg info', () => {
     expect(Buffer.from(info.lastBackfill.name).toString()).toBe(v >= 31 ? 'new' : 'old');
   });
 
+  describe('tells how many objects the PG has', () => {
+    /** pg_stat_t of version `v` that `compat` can read. */
+    const stats = (v: number, compat: number, objects: number, invalid: number): Uint8Array =>
+      framed(
+        v,
+        compat,
+        concat(version(9, 8), version(9, 8), u32(1), version(9, 8), version(9, 8)),
+        concat(u32(1), u32(1), pg(4, 1), u32(0), version(9, 8), time(1)),
+        framed(2, 2, framed(20, 14, concat(u64(4096), u64(objects), u64(1))), u32(0)),
+        concat(u64(5), u64(5), list(u32(1), u32(2)), list(u32(1))),
+        concat(...[1, 2, 3, 4, 5].map(time), u32(9), version(9, 8), time(1)),
+        concat(u8(invalid), time(1)),
+      );
+
+    it.each([
+      ['Firefly', stats(16, 8, 7, 0), 7],
+      ['Pacific', stats(26, 22, 7, 0), 7],
+      ['none', stats(26, 22, 0, 0), 0],
+      ['not known since a split', stats(26, 22, 7, 1), undefined],
+      ['gone wrong', stats(26, 22, -1, 0), undefined],
+      ['too old', stats(12, 8, 7, 0), undefined],
+      ['of a layout that is not known', stats(40, 40, 7, 0), undefined],
+      ['cut short', framed(26, 22, version(9, 8)), undefined],
+    ])('%s', (_, of, objects) => {
+      expect(decodePgInfo(pgInfo(32, 10, of))).toMatchObject({ objects, lastEpochStarted: 65 });
+    });
+  });
+
   it('calls every truncation and lie damage', () => {
     expectTruncationsCorrupt(decodePgInfo, PG_INFO);
     expectSurvivesLies(decodePgInfo, PG_INFO);
@@ -117,12 +146,19 @@ describe('fast info', () => {
       lastUpdate: { epoch: 31, version: 133n },
       lastComplete: { epoch: 31, version: 133n },
       lastUserVersion: 133n,
+      objects: 34,
     });
+  });
+
+  it('does not tell how many objects there are where the info cannot', () => {
+    const info = { ...decodePgInfo(PG_INFO), objects: undefined };
+    expect(applyFastInfo(info, decodePgFastInfo(PG_FAST_INFO)).objects).toBeUndefined();
   });
 
   it('is ignored when the info is as new, or when it was cleared', () => {
     const info = decodePgInfo(PG_INFO);
-    const fast = { lastUpdate: info.lastUpdate, lastComplete: info.logTail, lastUserVersion: 1n };
+    const { lastUpdate, logTail: lastComplete } = info;
+    const fast = { lastUpdate, lastComplete, lastUserVersion: 1n, objects: 1 };
     expect(applyFastInfo(info, fast)).toBe(info);
     expect(applyFastInfo(info, decodePgFastInfo(nothing))).toBe(info);
   });

@@ -1,12 +1,4 @@
-import {
-  copyFileSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { copyFileSync, openSync, readdirSync, readSync, renameSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Catalog } from '../../src/catalog/catalog.ts';
@@ -203,7 +195,8 @@ describe('a clone whose parent has lost its header', () => {
     let removed = 0;
     for (const name of readdirSync(osds, { recursive: true, encoding: 'utf8' })) {
       if (!path.basename(name).startsWith(header)) continue;
-      rmSync(path.join(osds, name));
+      // Another object in its place: its PG has as many as it says.
+      renameSync(path.join(osds, name), path.join(osds, name.replace('rbd\\u', 'gone-')));
       removed++;
     }
     expect(removed).toBe(3);

@@ -213,18 +213,40 @@ describe('an object that is lost on two disks and turns up on a third', () => {
   const LOST = 'rbd/format1';
   const basic = truthOf('basic').images[LOST]!;
 
-  it('is read, although it passed for a hole', async () => {
+  function lose(how: (file: string) => void) {
     const { directory, source } = setUp();
     const own = copyTree(fixtureOsds('basic'), path.join(directory, 'osds'));
     const files = readdirSync(own, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /^[01]\/current\/.*\/rb\.0\..*\.000000000003__head_/.test(name),
     );
     expect(files).toHaveLength(2);
-    for (const name of files) rmSync(path.join(own, name));
+    for (const name of files) how(path.join(own, name));
     const scan = (...ids: string[]) =>
       salvage(['scan', '--osd', ...ids.map((id) => path.join(own, id)), ...source]);
     const out = path.join(directory, 'format1.raw');
-    const words = ['export', LOST, out, ...source];
+    return { scan, out, words: ['export', LOST, out, ...source] };
+  }
+
+  it('is read, where its PG has told that it lacks one', async () => {
+    const { scan, out, words } = lose((file) => rmSync(file));
+    await scan('0', '1');
+    const first = await salvageJson<RecoveryReport>(...words);
+    const told = first.json.doubtful.map(({ offset, length, reason }) => [offset, length, reason]);
+    expect(told).toEqual([
+      [3 << 20, 1 << 20, expect.stringMatching(/^the PG had \d+ objects, \d+ are here/)],
+    ]);
+    expect(first.status).toBe(3);
+    await scan('2');
+    const { json } = await salvageJson<RecoveryReport>(...words);
+    expect(await sha256OfFile(out)).toBe(basic.sha256);
+    expect(json.totals.bytes_kept).toBe(basic.size - (1 << 20));
+  });
+
+  it('is read, although it passed for a hole', async () => {
+    // Another object in its place: its PG has as many as it says.
+    const { scan, out, words } = lose((file) =>
+      renameSync(file, path.join(path.dirname(file), `x${path.basename(file)}`)),
+    );
     await scan('0', '1');
     expect((await salvage(words)).status).toBe(0);
     expect(await sha256OfFile(out)).not.toBe(basic.sha256);

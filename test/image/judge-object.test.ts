@@ -110,6 +110,36 @@ describe('judgeObject', () => {
     expect(judge([copy(0, { unlisted: true })], 'a', []).doubt).toContain('cannot be listed');
   });
 
+  describe('and the number of objects that the PG had', () => {
+    const doubtOf = (...copies: Parameters<typeof judge>[0]) => judge(copies, 'a', []).doubt;
+
+    it('doubts absence where every copy that counts has fewer', () => {
+      const few = { listed: 11, objects: 12 };
+      expect(doubtOf(copy(0, few), copy(1, few))).toBe(
+        'the PG had 12 objects, 11 are here: this may be one of the others',
+      );
+      // An older copy may have as many, but not the same.
+      const older = { lastUpdate: "66'40", listed: 12, objects: 12 };
+      expect(doubtOf(copy(0, few), copy(1, older))).toMatch(/^the PG had 12 objects, 11/);
+    });
+
+    it('believes in absence where one copy has them all', () => {
+      const all = { listed: 12, objects: 12 };
+      expect(doubtOf(copy(0, { listed: 11, objects: 12 }), copy(1, all))).toBeUndefined();
+      expect(doubtOf(copy(0, { listed: 14, objects: 12 }))).toBeUndefined();
+      expect(doubtOf(copy(0, { listed: 1 }))).toBeUndefined();
+    });
+
+    it('counts what a copy knows it lacks altogether', () => {
+      const of = (...missing: NonNullable<NonNullable<Parameters<typeof copy>[1]>['missing']>) =>
+        copy(0, { listed: 11, objects: 12, missing });
+      expect(doubtOf(of(['b', "66'9"]))).toBeUndefined();
+      // These are on the disk: an older version, and one to be deleted.
+      expect(doubtOf(of(['b', "66'9", false, "66'8"]))).toMatch(/11 are here/);
+      expect(doubtOf(of(['b', "66'9", true]))).toMatch(/11 are here/);
+    });
+  });
+
   it('falls back to the newest version when no copy is complete, never without doubt', () => {
     const partial = { lastBackfill: HOBJECT_MIN };
     const copies = [copy(0, partial), copy(1, partial)];

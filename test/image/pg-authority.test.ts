@@ -8,6 +8,8 @@ import { PG_INFO } from '../ceph/samples.ts';
 
 const POOL = 2;
 const NONE = new Uint8Array(0);
+/** that `PG_INFO` tells of */
+const OBJECTS = 33;
 
 interface Parts {
   /** seeds of the PGs that each OSD holds */
@@ -42,7 +44,7 @@ function authority({ seeds, pgBits, pgNum, bare = [] }: Parts): PgAuthority {
       segments: [
         {
           ...{ units, dead: new Set(), unreadable: () => [] },
-          collections: () => new Set(names),
+          collections: () => new Map(names.map((name) => [name, OBJECTS + 1])),
         },
       ],
     };

@@ -52,7 +52,16 @@ describe('bitsOfPg', () => {
   });
 });
 
-const OSD = { index: 1, name: 'osd.1', catalog: { location: {} } } as unknown as ClusterOsd;
+const collections = (objects: number) => ({
+  collections: () =>
+    new Map([
+      ['meta', 9],
+      ['2.0_head', objects],
+    ]),
+});
+/** One segment has the PG's metadata and 20 objects of it, another 13. */
+const catalog = { location: {}, segments: [collections(21), collections(13)] };
+const OSD = { index: 1, name: 'osd.1', catalog } as unknown as ClusterOsd;
 const key = (text: string) => Buffer.from(text);
 
 function metadata(
@@ -91,6 +100,7 @@ describe('pgCopyOf', () => {
     );
     expect(problems).toEqual([]);
     expect(copy).toMatchObject({ osd: OSD, pool: 2, seed: 0, shard: -1, bits: 3, unlisted: false });
+    expect([copy!.info.objects, copy!.listed]).toEqual([33, 33]);
     expect(isComplete(copy!)).toBe(true);
     expect(copy!.info.lastUpdate).toEqual({ epoch: 31, version: 110n });
     const [item] = [...copy!.missing.values()];

@@ -25,7 +25,10 @@ export interface Parts {
   lastBackfill?: Hobject;
   bits?: number;
   unlisted?: boolean;
-  missing?: [name: string, need: string, isDelete?: boolean][];
+  missing?: [name: string, need: string, isDelete?: boolean, have?: string][];
+  /** objects in the collection, and how many the info says there are */
+  listed?: number;
+  objects?: number;
 }
 
 export function copy(osd: number, parts: Parts = {}): PgCopy {
@@ -36,14 +39,17 @@ export function copy(osd: number, parts: Parts = {}): PgCopy {
     lastBackfill: parts.lastBackfill ?? HOBJECT_MAX,
     lastEpochStarted: les,
     history: { epochCreated: 14, lastEpochStarted: parts.historyLes ?? les },
+    objects: parts.objects,
   } as PgInfo;
-  const items = (parts.missing ?? []).map(([name, need, isDelete = false]): MissingItem => {
-    return { object: object(name), need: v(need), have: v("0'0"), isDelete };
-  });
+  const items = (parts.missing ?? []).map(
+    ([name, need, isDelete = false, have = "0'0"]): MissingItem => {
+      return { object: object(name), need: v(need), have: v(have), isDelete };
+    },
+  );
   return {
     osd: { index: osd, name: `osd.${osd}` } as ClusterOsd,
     ...{ pool: 2, seed: 1, shard: -1, bits: parts.bits ?? 3, unlisted: parts.unlisted ?? false },
-    caughtUp: true,
+    ...{ caughtUp: true, listed: parts.listed ?? 0 },
     info,
     missing: new Map(items.map((item) => [hobjectKey(item.object), item])),
   };

@@ -76,6 +76,7 @@ function pgCopy(osd: ClusterOsd, lastUpdate: number, complete: boolean): PgCopy 
     unlisted: false,
     caughtUp: true,
     missing: new Map(),
+    listed: 0,
   };
 }
 
