@@ -6,6 +6,7 @@ import { allInFlight } from '../export/in-flight.ts';
 import { imageSpecText, snapshotName } from '../image/image.ts';
 import { makeDirectory } from '../io/destination-paths.ts';
 import type { Progress } from '../io/ports.ts';
+import { refuseInSource } from '../io/refuse-sources.ts';
 import { type CommandContext, printJson } from './context.ts';
 import { dryRun } from './dry-run.ts';
 import {
@@ -20,7 +21,7 @@ import { outputNames } from './output-names.ts';
 import { bytesText, countText, silentProgress } from './progress.ts';
 import type { RecoveryReport } from './render/recovery-report.ts';
 import { table } from './render/table.ts';
-import { writeReport } from './report-file.ts';
+import { checkReportFile, writeReport } from './report-file.ts';
 import type { ChosenImage } from './select-image.ts';
 import type { Source } from './source.ts';
 
@@ -77,9 +78,12 @@ async function tried(request: ImageExport): Promise<ManyResult> {
   const { image, dest, context, signal } = request;
   const spec = { image: imageSpecText(image), snapshot: snapshotText(request) };
   try {
-    makeDirectory(path.dirname(dest));
+    const { protectedPaths } = request.source;
+    // A link in its way may lead into a source.
+    makeDirectory(path.dirname(dest), (real) => refuseInSource(real, protectedPaths));
+    checkReportFile({ dest }, request.source);
     const report = await exportOne(request);
-    writeReport(report, { dest });
+    await writeReport(report, { dest });
     return { status: report.complete ? 'complete' : 'incomplete', ...report };
   } catch (error) {
     if (signal.aborted && !(error instanceof SalvageError)) throw error;

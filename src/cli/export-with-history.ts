@@ -121,7 +121,7 @@ export async function exportWithHistory(request: HistoryRequest): Promise<ExitCo
   const written = await write(request);
   const report = reportOf(request, written, (Date.now() - started) / 1000);
   if (context.json) printJson(context, report);
-  writeReport(report, options);
+  await writeReport(report, options);
   show(report, context);
   return report.complete ? EXIT.ok : EXIT.incomplete;
 }

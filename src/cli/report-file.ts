@@ -1,8 +1,9 @@
+import path from 'node:path';
 import { usageError } from '../errors/salvage-error.ts';
-import { isStream } from '../io/destination-paths.ts';
+import { isBlockDevice, isStream, realDestination, stat } from '../io/destination-paths.ts';
 import { realPath } from '../io/file-source.ts';
 import { refuseInSource } from '../io/refuse-sources.ts';
-import { writeTextFile } from '../io/text-file.ts';
+import { replaceTextFile, writeTextFile } from '../io/text-file.ts';
 import type { Source } from './source.ts';
 
 interface ReportOptions {
@@ -13,18 +14,23 @@ interface ReportOptions {
 
 /** The report goes beside DEST, or where `--report` says; none beside streams and devices. */
 function reportFile({ report, dest }: ReportOptions): string | undefined {
-  const beside = isStream(dest) || dest.startsWith('/dev/') ? undefined : `${dest}.report.json`;
+  const beside = isStream(dest) || isBlockDevice(dest) ? undefined : `${dest}.report.json`;
   return report ?? beside;
 }
 
 /**
  * Before the work begins: a report never goes into a source, and every file of an export has a
- * place of its own. Beside DEST a report is as safe as DEST.
+ * place of its own. Beside DEST a link may lie that leads into one.
  * @throws USAGE, DESTINATION
  */
 export function checkReportFile(options: ReportOptions, source: Source): void {
   const { report, map, dest } = options;
-  if (report !== undefined) refuseInSource(report, source.protectedPaths);
+  const file = reportFile(options);
+  if (file !== undefined && stat(path.dirname(file)) !== undefined) {
+    refuseInSource(file, source.protectedPaths);
+    if (stat(file)?.isDirectory())
+      throw usageError(`${file} is a directory: no report can be written`);
+  }
   const files = {
     '--report': report,
     '--map': map,
@@ -41,7 +47,12 @@ export function checkReportFile(options: ReportOptions, source: Source): void {
 }
 
 /** @throws DESTINATION */
-export function writeReport(result: object, options: ReportOptions): void {
+export async function writeReport(result: object, options: ReportOptions): Promise<void> {
   const file = reportFile(options);
-  if (file !== undefined) writeTextFile(file, `${JSON.stringify(result, undefined, 2)}\n`);
+  if (file === undefined) return;
+  const text = `${JSON.stringify(result, undefined, 2)}\n`;
+  const real = realDestination(file);
+  // What is no file, a pipe say, is written to; a link to nothing is replaced and not followed.
+  if (stat(real)?.isFile() === false) writeTextFile(real, text);
+  else await replaceTextFile(real, text);
 }

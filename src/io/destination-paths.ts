@@ -61,8 +61,15 @@ export function freeBytes(dest: string): number {
   }
 }
 
-/** Makes a directory for images, with those above it. @throws DESTINATION */
-export function makeDirectory(directory: string): void {
+/**
+ * Makes a directory for images, with those above it.
+ * @param check called with the lowest of them that is there already, without symbolic links
+ * @throws DESTINATION
+ */
+export function makeDirectory(directory: string, check?: (real: string) => void): void {
+  let there = directory;
+  while (lstat(there) === undefined && there !== path.dirname(there)) there = path.dirname(there);
+  check?.(realDestination(there));
   try {
     mkdirSync(directory, { recursive: true });
   } catch (error) {

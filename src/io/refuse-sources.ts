@@ -1,14 +1,29 @@
-import { existsSync, readdirSync, realpathSync, type Stats } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, type Stats } from 'node:fs';
 import path from 'node:path';
 import { usageError } from '../errors/salvage-error.ts';
 import { realDestination, stat } from './destination-paths.ts';
 import { sysBlockPath } from './device-lanes.ts';
 
-const isInside = (file: string, directory: string): boolean =>
-  file === directory || file.startsWith(directory.endsWith('/') ? directory : `${directory}/`);
+const isSame = (a: Stats, b: Stats): boolean => a.dev === b.dev && a.ino === b.ino;
+
+/** Does a path lead through this directory, by whatever name? File systems may be mounted twice, or bound elsewhere. */
+function isInside(file: string, directory: Stats): boolean {
+  for (let at = file; ; at = path.dirname(at)) {
+    const found = stat(at);
+    if (found !== undefined && isSame(found, directory)) return true;
+    if (at === path.dirname(at)) return false;
+  }
+}
+
+/** Refuses to write into files that a loop device of DEST's makes of writes to it. */
+function refuseBacking(dest: string, found: Stats, sources: readonly string[]): void {
+  for (const file of backingFiles(layersOf(found.rdev, false))) {
+    refuseSources(file, `${dest}, which is ${file},`, stat(file), sources);
+  }
+}
 
 /**
- * Refuses a DEST that is, holds or lies in a source.
+ * Refuses a DEST that is, holds or lies in a source, also by way of loop devices.
  * @param real where `dest` leads to, and `found` what is there
  * @param sources paths of sources, and of catalogs
  * @throws USAGE
@@ -22,21 +37,45 @@ export function refuseSources(
   for (const source of sources) {
     const of = stat(source);
     if (of === undefined) continue;
-    const within = of.isDirectory() && isInside(real, realpathSync(source));
-    if (within)
+    if (of.isDirectory() && isInside(real, of))
       throw usageError(`${dest} lies inside the source ${source}: sources are never written to`);
     if (found === undefined) continue;
-    const same = found.dev === of.dev && found.ino === of.ino;
+    const disk = of.isBlockDevice() ? of.rdev : of.dev;
     const holds =
-      found.isBlockDevice() && sharesDisk(found.rdev, of.isBlockDevice() ? of.rdev : of.dev);
-    if (same) throw usageError(`${dest} is the source ${source}: sources are never written to`);
+      (found.isBlockDevice() && sharesDisk(found.rdev, disk)) ||
+      backingFiles(layersOf(disk, true)).some((file) => isSame(found, stat(file) ?? of));
+    if (isSame(found, of))
+      throw usageError(`${dest} is the source ${source}: sources are never written to`);
     if (holds) throw usageError(`${dest} holds the source ${source}: sources are never written to`);
+  }
+  if (found?.isBlockDevice()) refuseBacking(dest, found, sources);
+}
+
+/** The file that a loop device shows; undefined for any other device, and where the file is gone. */
+function backingFile(layer: string): string | undefined {
+  try {
+    return realpathSync(readFileSync(path.join(layer, 'loop/backing_file'), 'utf8').trimEnd());
+  } catch {
+    return undefined;
   }
 }
 
-/** Block devices that a device is made of: itself, its disk, and what lies below that. */
-function layersOf(dev: number): Set<string> {
+const backingFiles = (layers: ReadonlySet<string>): string[] =>
+  [...layers].map(backingFile).filter((file) => file !== undefined);
+
+/** Asked for with every file that is written, of every source. */
+const knownLayers = new Map<string, ReadonlySet<string>>();
+
+/**
+ * Block devices that a device is made of: itself, its disk, and what lies below that.
+ * @param files also those that hold the files of loop devices
+ */
+function layersOf(dev: number, files: boolean): ReadonlySet<string> {
+  const key = `${dev} ${files}`;
+  const known = knownLayers.get(key);
+  if (known !== undefined) return known;
   const layers = new Set<string>();
+  knownLayers.set(key, layers);
   const add = (directory: string, depth: number) => {
     const real = tolerantPath(directory);
     if (real === undefined || layers.has(real) || depth > MAX_LAYERS) return;
@@ -45,6 +84,9 @@ function layersOf(dev: number): Set<string> {
     for (const name of namesIn(path.join(real, 'slaves'))) {
       add(path.join(real, 'slaves', name), depth + 1);
     }
+    const file = files ? backingFile(real) : undefined;
+    const of = file === undefined ? undefined : stat(file);
+    if (of !== undefined) add(sysBlockPath(of.isBlockDevice() ? of.rdev : of.dev), depth + 1);
   };
   add(sysBlockPath(dev), 0);
   return layers;
@@ -77,7 +119,7 @@ function sharesDisk(a: number, b: number): boolean {
   if (a === b) return true;
   const [own, other] = [tolerantPath(sysBlockPath(a)), tolerantPath(sysBlockPath(b))];
   if (own === undefined || other === undefined) return false;
-  return layersOf(b).has(own) || layersOf(a).has(other);
+  return layersOf(b, true).has(own) || layersOf(a, false).has(other);
 }
 
 /** Refuses a file of ours (catalog, report) that would lie in a source or replace one. @throws USAGE, DESTINATION */

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -208,5 +209,34 @@ describe('DEST among the sources', () => {
       expect(stderr).toMatch(/never written to/);
       expect(status).toBe(2);
     }
+  });
+
+  it('is not followed to where a link in the place of the report leads', async () => {
+    const place = path.join(work.path, 'links');
+    mkdirSync(place);
+    const out = path.join(place, 'out.raw');
+    const argv = ['export', SPEC, out, '--force', '--catalog', catalog];
+    symlinkSync(path.join(osds, '0/whoami'), `${out}.report.json`);
+    const { status, stderr } = await salvage(argv);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/never written to/)]);
+    rmSync(`${out}.report.json`);
+    symlinkSync(path.join(osds, '0/new'), `${out}.report.json`);
+    expect((await salvage(argv)).status).toBe(0);
+    expect(lstatSync(`${out}.report.json`).isFile()).toBe(true);
+    expect(fingerprint(osds)).toBe(before);
+  });
+
+  it('takes many images into no link of the directory they go to', async () => {
+    const place = path.join(work.path, 'many');
+    mkdirSync(place);
+    symlinkSync(path.join(osds, '0'), path.join(place, 'rbd'));
+    const argv = ['export', SPEC, 'rbd/plain', place, '--catalog', catalog];
+    const { status, stderr } = await salvage(argv);
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/never written to/)]);
+    rmSync(path.join(place, 'rbd'));
+    mkdirSync(path.join(place, 'rbd'));
+    symlinkSync(path.join(osds, '0/whoami'), path.join(place, `${SPEC}.raw.report.json`));
+    expect((await salvage(argv)).status).toBe(1);
+    expect(fingerprint(osds)).toBe(before);
   });
 });

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
   closeSync,
+  copyFileSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -11,7 +12,14 @@ import {
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
-import { fingerprint, isOneLine, salvage, scanned, sha256 } from '../helpers/program.ts';
+import {
+  fingerprint,
+  isOneLine,
+  salvage,
+  scanned,
+  sha256,
+  sha256OfFile,
+} from '../helpers/program.ts';
 
 /** Undone after each test, last first. */
 const undo: (() => void)[] = [];
@@ -195,6 +203,46 @@ describe.skipIf(!canLoop())('a block device as DEST (needs root and loop devices
     expect(stderr).toMatch(/holds the source/);
     expect(isOneLine(stderr)).toBe(true);
     expect(status).toBe(2);
+    expect(fingerprint(osds)).toBe(before);
+  });
+
+  it('is refused when it shows a file that is a source, and that file when the device is the source', async () => {
+    const block = path.join(directory, 'block');
+    copyFileSync(path.join(fixtureOsds('blue'), '0/block'), block);
+    const device = loopDevice(block);
+    const before = await sha256OfFile(block);
+    for (const [osd, dest] of [
+      [block, device],
+      [device, block],
+    ] as const) {
+      const { status, stderr } = await salvage([
+        ...['export', 'rbd/plain', dest, '--force', '--osd', osd],
+      ]);
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/sources are never written to/)]);
+      expect(isOneLine(stderr)).toBe(true);
+      expect(await sha256OfFile(block)).toBe(before);
+    }
+  });
+});
+
+describe.skipIf(!canMount())('a source under another name (needs root, to mount one)', () => {
+  it('is written to through no other mount of it', async () => {
+    const osds = copyTree(fixtureOsds('compacted'), path.join(directory, 'osds'));
+    const before = fingerprint(osds);
+    const bound = path.join(directory, 'bound');
+    mkdirSync(bound);
+    command('mount', '--bind', path.join(osds, '1'), bound);
+    undo.push(() => command('umount', bound));
+    const out = path.join(directory, 'out.raw');
+    for (const more of [
+      [path.join(bound, 'x.raw')],
+      [path.join(bound, 'current/x.raw')],
+      [out, '--report', path.join(bound, 'report')],
+      [out, '--map', path.join(bound, 'map')],
+    ]) {
+      const { status, stderr } = await salvage(['export', 'rbd/plain', ...more, '--osd', osds]);
+      expect([status, stderr]).toEqual([2, expect.stringMatching(/sources are never written to/)]);
+    }
     expect(fingerprint(osds)).toBe(before);
   });
 });

@@ -94,7 +94,7 @@ export async function exportDiff(
       from_snapshot: from === undefined ? null : nameToText(snapshotName(from)),
     };
     if (context.json) printJson(context, result);
-    writeReport(result, options);
+    await writeReport(result, options);
     showExport(result, undefined, context);
     return result.complete ? EXIT.ok : EXIT.incomplete;
   } catch (error) {

@@ -110,7 +110,7 @@ async function exportSingle(
   if (options.dryRun) return dryRun([request], dest);
   const result = await exportOne(request);
   if (context.json) printJson(context, result);
-  writeReport(result, options);
+  await writeReport(result, options);
   showExport(result, isStream(dest) ? undefined : allocatedBytes(dest), context);
   return result.complete ? EXIT.ok : EXIT.incomplete;
 }
