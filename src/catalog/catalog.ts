@@ -189,7 +189,7 @@ export class Catalog {
       const read = (from: number, n: number) => storage.read(at + from, n);
       try {
         if (units === null) lost.push(entry.at);
-        else segments.push(withDead(new Segment(read, length, entry.at), units));
+        else segments.push(opened(new Segment(read, length, entry.at), units));
       } catch (error) {
         lost.push(entry.at);
         this.#doubtful.add(key);
@@ -231,8 +231,10 @@ export class Catalog {
   }
 }
 
-function withDead(segment: Segment, units: readonly number[] = []): Segment {
-  for (const unit of units) segment.dead.add(unit);
+/** @throws CORRUPT where what tells the places of all its objects is damaged */
+function opened(segment: Segment, dead: readonly number[] = []): Segment {
+  segment.verifyUnits();
+  for (const unit of dead) segment.dead.add(unit);
   return segment;
 }
 

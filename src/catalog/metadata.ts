@@ -1,5 +1,7 @@
+import { cephCrc32c } from '../bytes/crc32c.ts';
 import { nameToText } from '../bytes/names.ts';
 import { META_POOL } from '../ceph/hobject.ts';
+import { decodeObjectInfo, isWhiteout } from '../ceph/object-info.ts';
 import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import type { DamageReporter } from '../errors/damage.ts';
@@ -103,6 +105,22 @@ function readData(entry: MetadataObject, object: OpenObject): Uint8Array | undef
   return bytes.subarray(0, object.read(bytes, 0));
 }
 
+/** Why an object's bytes are not those that were written, by its object_info; a cache's whiteout has none. */
+function rotOf({ objectInfo, data, size }: MetadataObject): string | undefined {
+  if (objectInfo === undefined || data === undefined) return undefined;
+  try {
+    const info = decodeObjectInfo(objectInfo);
+    if (isWhiteout(info) || data.length < size) return undefined;
+    if (info.size !== size) return `${size} bytes, object_info says ${info.size}`;
+    const isSame =
+      info.dataDigest === undefined || cephCrc32c(0xffffffff, data) === info.dataDigest;
+    return isSame ? undefined : 'its bytes do not match the checksum in object_info';
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return undefined;
+  }
+}
+
 /** Attributes and bytes, as far as they are wanted. */
 function fillFromObject(entry: MetadataObject, store: ObjectStoreReader, wants: Wants): void {
   const object = store.open(entry.ref);
@@ -116,7 +134,10 @@ function fillFromObject(entry: MetadataObject, store: ObjectStoreReader, wants: 
       if (snapSet !== undefined) entry.snapSet = snapSet;
     }
     const data = wants.data ? readData(entry, object) : undefined;
-    if (data !== undefined) entry.data = data;
+    if (data === undefined) return;
+    entry.data = data;
+    const rot = rotOf(entry);
+    if (rot !== undefined) entry.problem ??= rot;
   } finally {
     object.close();
   }

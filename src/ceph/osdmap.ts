@@ -7,6 +7,7 @@ import {
   readPoolId,
   readTextMap,
   requireVersion,
+  UTIME_BYTES,
   type Utime,
   utime,
   uuid,
@@ -27,6 +28,20 @@ export interface OsdState {
   in: boolean;
   /** 0x10000 is 1.0 */
   weight: number;
+  /** what else the map tells of it; undefined where it was not read so far */
+  life?: OsdLife;
+}
+
+/** Epochs of an OSD's life, and its uuid (osd_info_t). */
+export interface OsdLife {
+  /** since when it is up, or was the last time */
+  upFrom: number;
+  /** it was alive in this epoch: what PGs with it as primary ask for before they go active in a new interval */
+  upThru: number;
+  /** when it was called down the last time */
+  downAt: number;
+  /** of its disk, as in `fsid`; zeros: it never started */
+  uuid: string;
 }
 
 export interface OsdMap {
@@ -126,6 +141,37 @@ function remainingFields(body: ByteReader, version: number, map: OsdMap): void {
   map.ecProfiles = new Map(body.list(8, (r) => [readNameText(r), readTextMap(r)]));
 }
 
+/** osd_info_t: a version byte, the last clean interval, up_from, up_thru, down_at, lost_at. */
+function readLife(reader: ByteReader): Omit<OsdLife, 'uuid'> {
+  reader.skip(1 + 4 + 4);
+  const life = { upFrom: reader.u32(), upThru: reader.u32(), downAt: reader.u32() };
+  reader.skip(4);
+  return life;
+}
+
+/** The part that only OSDs get, up to their uuids. */
+function osdFields(body: ByteReader, map: OsdMap): void {
+  const skipAllAddresses = () => {
+    const n = body.count(1);
+    for (let i = 0; i < n; i++) skipAddresses(body);
+  };
+  skipAllAddresses(); // hb_back
+  const lives = body.list(25, readLife);
+  const blocked = body.count(9);
+  for (let i = 0; i < blocked; i++) {
+    skipAddresses(body);
+    body.skip(UTIME_BYTES);
+  }
+  skipAllAddresses(); // cluster
+  body.skip(4); // cluster_snapshot_epoch
+  body.blob(); // cluster_snapshot
+  const uuids = body.list(16, uuid);
+  for (const [osd, state] of map.osds.entries()) {
+    const life = lives[osd];
+    if (life !== undefined) state.life = { ...life, uuid: uuids[osd] ?? '' };
+  }
+}
+
 /** Runs `read`; what it breaks on is returned instead of thrown. */
 function damageIn(read: () => void): SalvageError | undefined {
   try {
@@ -172,6 +218,11 @@ export function decodeOsdMap(bytes: Uint8Array): OsdMap {
   const map = essentialFields(client.body);
   const damage = damageIn(() => {
     remainingFields(client.body, client.version, map);
+    const osdPart = damageIn(() => {
+      osdFields(openPart(outer.body, 'OSDMap OSD part', 1).body, map);
+    });
+    // Nothing but doubts hangs on it.
+    if (osdPart !== undefined) for (const osd of map.osds) delete osd.life;
     if (outer.missing > 0) throw outer.body.fail(`cut short by ${outer.missing} bytes`);
     if (outer.version >= 8) map.crcMatches = crcMatches(bytes, outer.body);
   });

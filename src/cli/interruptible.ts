@@ -1,4 +1,5 @@
-import { EXIT } from '../errors/exit-codes.ts';
+import { EXIT, type ExitCode } from '../errors/exit-codes.ts';
+import { SalvageError } from '../errors/salvage-error.ts';
 import { exitAtOnce } from '../io/native.ts';
 import type { CommandContext } from './context.ts';
 
@@ -21,4 +22,21 @@ export function interruptible(context: CommandContext): { signal: AbortSignal; d
     for (const name of SIGNALS) process.off(name, onSignal);
   };
   return { signal: controller.signal, done };
+}
+
+/** Runs what may be interrupted, which ends it with 130; what was done by then is kept by `run`. */
+export async function untilInterrupted(
+  context: CommandContext,
+  run: (signal: AbortSignal) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const { signal, done } = interruptible(context);
+  try {
+    return await run(signal);
+  } catch (error) {
+    if (!signal.aborted || error instanceof SalvageError) throw error;
+    context.warn('interrupted');
+    return EXIT.interrupted;
+  } finally {
+    done();
+  }
 }

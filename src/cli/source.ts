@@ -172,19 +172,36 @@ function isStillThere({ location, identity }: FoundOsd, key: string): boolean {
   }
 }
 
-/** Where the OSDs of the catalogs lie now: under the same paths, or under `--osd`. */
+/** What `--osd` and `--objects` name, by key. @throws USAGE for what no catalog has: nothing of it would be read */
+function givenOsds(
+  known: readonly CatalogOsd[],
+  { osd = [], objects = [], ...options }: SourcePaths,
+  context: CommandContext,
+): Map<string, FoundOsd> {
+  const found = osd.length === 0 ? undefined : findOsds(osd, detectOptions(options, context));
+  if (found !== undefined) warnOfProblems(context, found);
+  const keys = new Set(known.map(({ key }) => key));
+  const given = new Map<string, FoundOsd>();
+  for (const one of [...(found?.osds ?? []), ...objects.map(looseObjects)]) {
+    const key = osdKey(one.identity, realPath(one.location.path));
+    if (!keys.has(key)) {
+      const name = osdName(one.identity, one.location.path);
+      throw usageError(
+        `${name} at ${one.location.path} is not in the catalog: scan it first, with --osd and --catalog`,
+      );
+    }
+    given.set(key, one);
+  }
+  return given;
+}
+
+/** Where the OSDs of the catalogs lie now: under the same paths, or where they are `given`. */
 function locate(
   clusters: readonly Cluster[],
-  options: SourcePaths,
-  context: CommandContext,
+  given: ReadonlyMap<string, FoundOsd>,
+  parts: Parameters<typeof placeParts>[1] & Pick<SourcePaths, 'badMap'>,
 ): Map<string, OsdLocation> {
-  const { osd = [], objects = [], ...parts } = options;
-  const found = new Map<string, FoundOsd>();
-  const given = [
-    ...(osd.length === 0 ? [] : findOsds(osd, detectOptions(options, context)).osds),
-    ...objects.map(looseObjects),
-  ];
-  for (const one of given) found.set(osdKey(one.identity, realPath(one.location.path)), one);
+  const found = new Map(given);
   for (const { catalog } of clusters.flatMap((cluster) => cluster.osds)) {
     const { key, identity, location } = catalog;
     const moved = found.get(key)?.location;
@@ -258,7 +275,9 @@ export async function openSource(options: SourceOptions, context: CommandContext
       'no native calls on this platform: attributes cannot be read, so versions are unknown',
     );
   }
-  const locations = locate(clusters, options, context);
+  const given = options.catalog === undefined ? new Map() : givenOsds(everything, options, context);
+  const { osd: _osd, objects: _objects, ...parts } = options;
+  const locations = locate(clusters, given, parts);
   const protectedPaths = [
     ...[...everything.map(({ location }) => location), ...locations.values()].flatMap(
       sourcePathsOf,

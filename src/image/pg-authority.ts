@@ -12,7 +12,7 @@ import {
 import { choosePgAuthority, type PgDecision, shortPeers } from './pg-decision.ts';
 import { PgNumGuess } from './pg-num-guess.ts';
 import { countTogether } from './pg-union.ts';
-import { wentOnWithout } from './went-on-without.ts';
+import { isDiskOf, wentOnWithout } from './went-on-without.ts';
 
 /** What the OSDs here hold of one pool. */
 interface PoolPgs {
@@ -96,7 +96,13 @@ export class PgAuthority {
   }
 
   readonly #isScanned = (osd: number): boolean => {
-    this.#scanned ??= new Set(this.#cluster.osds.map((one) => one.catalog.identity.whoami));
+    const { osds, osdMap } = this.#cluster;
+    this.#scanned ??= new Set(
+      osds
+        .map(({ catalog }) => catalog.identity)
+        .filter((identity) => isDiskOf(osdMap, identity))
+        .map(({ whoami }) => whoami),
+    );
     return this.#scanned.has(osd);
   };
 

@@ -1,8 +1,25 @@
-import type { OsdMap } from '../ceph/osdmap.ts';
+import type { OsdLife, OsdMap } from '../ceph/osdmap.ts';
+import type { OsdIdentity } from '../store/object-store.ts';
 import type { PgCopy } from './pg-copies.ts';
 
 /** OSDs named in a doubt; a reader needs a few to look for. */
 const NAMED = 5;
+const NO_UUID = '00000000-0000-0000-0000-000000000000';
+
+/** False: the map knows another disk under the OSD's number, as after a disk was replaced. */
+export function isDiskOf(osdMap: OsdMap | undefined, { whoami, osdFsid }: OsdIdentity): boolean {
+  const uuid = whoami === undefined ? undefined : osdMap?.osds[whoami]?.life?.uuid;
+  if (uuid === undefined || uuid === '' || uuid === NO_UUID || osdFsid === undefined) return true;
+  return uuid === osdFsid.toLowerCase();
+}
+
+const numberOf = ({ osd }: PgCopy): number => osd.catalog.identity.whoami ?? -1;
+
+const namesOf = (osds: readonly number[]): string =>
+  osds
+    .slice(0, NAMED)
+    .map((osd) => `osd.${osd}`)
+    .join(', ');
 
 /**
  * Could others have gone on with a PG after the copies that count were written, so that newer ones
@@ -11,6 +28,8 @@ const NAMED = 5;
  * - Ceph would not have gone active with copies that were down while others lived on: where fewer
  *   copies are here than the pool has, and all that count belong to OSDs that the newest map calls
  *   down, an OSD that it calls up may have newer ones.
+ * - OSDs that came back and never were active again with the PG may have missed writes while they were all away: others
+ *   that asked to be called alive (up_thru) at that time or later may have gone on.
  * - OSDs that died before the others never learned so: their maps call them up for ever. Where as many
  *   copies are missing as the pool needs to go on (min_size), nothing here shows that they did not,
  *   unless most of the PG's copies are here, and most of the OSDs that were up: so many do not die
@@ -28,26 +47,46 @@ export function wentOnWithout(
   isScanned: (osd: number) => boolean,
 ): string | undefined {
   const found = osdMap?.pools.get(pool);
-  if (osdMap === undefined || found === undefined || peers.length >= found.size) return undefined;
-  const numberOf = ({ osd }: PgCopy) => osd.catalog.identity.whoami ?? -1;
+  if (osdMap === undefined || found === undefined) return undefined;
+  // What was taken out of the cluster says nothing of who is still in it.
+  const isOwn = ({ osd }: PgCopy) => isDiskOf(osdMap, osd.catalog.identity);
+  const own = peers.filter(isOwn);
+  const names = peers.map(({ osd }) => osd.name).join(', ');
+  if (own.length === 0 && peers.length > 0) {
+    return `the newest OSD map knows another disk of ${names} than the one that was scanned`;
+  }
+  if (own.length >= found.size) return undefined;
   // An OSD that does not know its own number cannot be looked up: no ground for a doubt.
   const isUp = (osd: number) => osd < 0 || osdMap.osds[osd]?.up === true;
-  const here = new Set(copies.map(numberOf));
+  const here = new Set(copies.filter(isOwn).map(numberOf));
   const others = osdMap.osds.flatMap(({ up }, osd) => (up && !here.has(osd) ? [osd] : []));
-  const names = peers.map(({ osd }) => osd.name).join(', ');
-  const may = (osds: readonly number[]) =>
-    osds
-      .slice(0, NAMED)
-      .map((osd) => `osd.${osd}`)
-      .join(', ');
-  if (!peers.some((copy) => isUp(numberOf(copy)))) {
+  if (!own.some((copy) => isUp(numberOf(copy)))) {
     if (others.length === 0) return undefined;
-    return `${names} was down when the cluster died: newer copies may be on ${may(others)}`;
+    return `${names} was down when the cluster died: newer copies may be on ${namesOf(others)}`;
+  }
+  const meanwhile = activeMeanwhile(osdMap, own).filter((osd) => !isScanned(osd));
+  if (meanwhile.length > 0) {
+    return `${names} came back after others could go on: newer copies may be on ${namesOf(meanwhile)}`;
   }
   const away = others.filter((osd) => !isScanned(osd));
-  const missing = Math.min(away.length, found.size - peers.length);
+  const missing = Math.min(away.length, found.size - own.length);
   const witnesses = osdMap.osds.filter(({ up }, osd) => up && isScanned(osd)).length;
-  const fewHere = missing > peers.length || away.length >= witnesses;
+  const fewHere = missing > own.length || away.length >= witnesses;
   if (missing < Math.max(1, found.minSize) || !fewHere) return undefined;
-  return `they could go on without ${names}: newer copies may be on ${may(away)}, not scanned`;
+  return `they could go on without ${names}: newer copies may be on ${namesOf(away)}, not scanned`;
+}
+
+/** OSDs that may have been active while all that have the PG's copies were down, and since these are back they never were. */
+function activeMeanwhile({ osds }: OsdMap, peers: readonly PgCopy[]): number[] {
+  const lives: OsdLife[] = [];
+  for (const peer of peers) {
+    const life = osds[numberOf(peer)]?.life;
+    if (life === undefined || life.upFrom <= peer.info.lastEpochStarted) return [];
+    lives.push(life);
+  }
+  if (lives.length === 0) return [];
+  const from = Math.max(...lives.map(({ downAt }) => downAt));
+  const until = Math.min(...lives.map(({ upFrom }) => upFrom));
+  if (from === 0 || from >= until) return [];
+  return osds.flatMap(({ life }, osd) => (life !== undefined && life.upThru >= from ? [osd] : []));
 }

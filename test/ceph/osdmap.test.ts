@@ -40,6 +40,23 @@ function address(w: number): Uint8Array {
   return w >= 8 ? concat(u8(2), list(modern, modern)) : w >= 6 ? modern : legacy;
 }
 
+const UUIDS = [1, 2, 3].map((n) => `00000000-0000-4000-8000-00000000000${n}`);
+
+/** What OSDs get besides: three of them, and one client that is blocked. */
+function osdPart(w: number): Uint8Array {
+  const addresses = list(address(w), address(w), address(w));
+  const info = (osd: number) =>
+    concat(u8(1), u32(1), u32(2), u32(5 + osd), u32(20 + osd), u32(osd), u32(0));
+  const uuids = UUIDS.map((uuid) => hex(uuid.replaceAll('-', '')));
+  return framed(
+    9,
+    1,
+    concat(addresses, list(info(0), info(1), info(2)), list(concat(address(w), time(1)))),
+    concat(addresses, u32(0), blob(''), list(...uuids)),
+    u32(77),
+  );
+}
+
 /** A map of outer version `outer` whose client part has version `w`: one pool, two OSDs. */
 function osdMap(outer: 7 | 8, w: number, poolVersion: number): Uint8Array {
   const from = (since: number, ...parts: Uint8Array[]) => (w >= since ? concat(...parts) : nothing);
@@ -61,8 +78,8 @@ function osdMap(outer: 7 | 8, w: number, poolVersion: number): Uint8Array {
     from(3, list(concat(blob('k4m2'), list(concat(blob('k'), blob('4')))))),
     from(4, u32(0), u32(0)),
   );
-  if (outer === 7) return framed(7, 7, client, opaque);
-  const whole = framed(8, 7, client, opaque, u32(0));
+  if (outer === 7) return framed(7, 7, client, osdPart(w));
+  const whole = framed(8, 7, client, osdPart(w), u32(0));
   const end = whole.length - 4;
   return patched(whole, end, u32(cephCrc32c(0xffffffff, whole.subarray(0, end))));
 }
@@ -150,7 +167,17 @@ describe('a real osdmap', () => {
       stripe_unit: '4096',
     });
     expect([...map.ecProfiles.keys()]).toEqual(['default', 'p']);
-    expect(map.osds).toEqual(Array(4).fill({ exists: true, up: true, in: true, weight: 0x10000 }));
+    // As `osdmaptool --print` has it.
+    const lives = [
+      { upFrom: 5, uuid: 'a4a551d4-3c33-48f6-a11d-095efe5ac2eb' },
+      { upFrom: 9, uuid: '04acfc88-5913-42cd-9bb5-8c4471d3f696' },
+      { upFrom: 13, uuid: 'b4312984-e436-43f3-b1df-f16d95fd09fd' },
+      { upFrom: 17, uuid: 'bb3a2874-4e7e-4c31-9d6b-ba778d1e33a1' },
+    ];
+    const state = { exists: true, up: true, in: true, weight: 0x10000 };
+    expect(map.osds).toEqual(
+      lives.map((life) => ({ ...state, life: { ...life, upThru: 21, downAt: 0 } })),
+    );
   });
 
   it('is corrupt when cut before the pools end, and damaged but usable when cut behind', () => {
@@ -203,10 +230,13 @@ describe('osdmaps of other releases', () => {
     expect(map).toMatchObject({ epoch: 66, maxOsd: 3, flags: 0x8000 });
     expect(map.crcMatches).toBe(outer === 8 ? true : undefined);
     expect(text(map.pools.get(2)?.name)).toBe('rbd');
+    const life = (osd: number) => ({
+      ...{ upFrom: 5 + osd, upThru: 20 + osd, downAt: osd, uuid: UUIDS[osd] },
+    });
     expect(map.osds).toEqual([
-      { exists: true, up: true, in: true, weight: 0x10000 },
-      { exists: true, up: false, in: false, weight: 0 },
-      { exists: false, up: false, in: false, weight: 0 },
+      { exists: true, up: true, in: true, weight: 0x10000, life: life(0) },
+      { exists: true, up: false, in: false, weight: 0, life: life(1) },
+      { exists: false, up: false, in: false, weight: 0, life: life(2) },
     ]);
     expect(map.ecProfiles).toEqual(new Map(w >= 3 ? [['k4m2', new Map([['k', '4']])]] : []));
   });

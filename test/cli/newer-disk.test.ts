@@ -260,3 +260,30 @@ describe('an object that is lost on two disks and turns up on a third', () => {
     expect([status, json.totals.bytes_kept]).toEqual([3, basic.size - (1 << 20)]);
   });
 });
+
+describe('an OSD that came back when those that had gone on were dead', () => {
+  const { images: truths } = truthOf('returned');
+  const disks = fixtureOsds('returned');
+  const exportFrom = (...ids: string[]) =>
+    salvageJson<RecoveryReport>(
+      ...['export', SPEC, path.join(work.path, 'returned.raw'), '--force'],
+      ...['--osd', ...ids.map((id) => path.join(disks, id))],
+    );
+
+  it('has what may be out of date, and its newest map tells so', async () => {
+    const { status, json } = await exportFrom('2');
+    expect(await sha256OfFile(path.join(work.path, 'returned.raw'))).not.toBe(truths[SPEC]!.sha256);
+    expect(status).toBe(3);
+    const doubtful = json.doubtful.reduce((sum, { length }) => sum + length, 0);
+    expect(doubtful).toBe(truths[SPEC]!.size);
+    for (const { reason } of json.doubtful) {
+      expect(reason).toMatch(/^osd\.2 came back .*: newer copies may be on osd\.0, osd\.1$/);
+    }
+  });
+
+  it.each([[['0', '1', '2']], [['1', '2']]])('does no harm beside them: %s', async (ids) => {
+    const { status } = await exportFrom(...ids);
+    expect(await sha256OfFile(path.join(work.path, 'returned.raw'))).toBe(truths[SPEC]!.sha256);
+    expect(status).toBe(0);
+  });
+});

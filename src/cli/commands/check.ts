@@ -10,7 +10,7 @@ import { buildLayer } from '../../image/layer.ts';
 import type { Snapshot } from '../../rbd/snapshot.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { examine } from '../examine.ts';
-import { interruptible } from '../interruptible.ts';
+import { untilInterrupted } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -103,8 +103,7 @@ async function checkAll(
   options: CheckOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const { signal, done } = interruptible(context);
-  try {
+  return untilInterrupted(context, async (signal) => {
     const images = chosen(source, options);
     await examine(source, images);
     const reports: RecoveryReport[] = [];
@@ -126,9 +125,7 @@ async function checkAll(
     if (context.json) printJson(context, [...reports, ...each.failed]);
     if (each.failed.length > 0) return EXIT.failed;
     return reports.every((report) => report.complete) ? EXIT.ok : EXIT.incomplete;
-  } finally {
-    done();
-  }
+  });
 }
 
 export function registerCheck({ program, run }: Registry): void {

@@ -24,6 +24,7 @@ import {
   usageTable,
   usageTotals,
 } from '../render/usage-rows.ts';
+import { wholeDoubts } from '../render/whole-doubt.ts';
 import { type ChosenImage, selectImage } from '../select-image.ts';
 import { selectPools } from '../select-pool.ts';
 import type { Source } from '../source.ts';
@@ -72,7 +73,8 @@ export async function du(options: DuOptions, context: CommandContext): Promise<E
       const { image } = one;
       const usages = await each.try(one, () => diskUsage(image, lanes, choiceOf(one, options)));
       if (usages === undefined) continue;
-      const own = usages.map((usage) => usageJson(image, usage));
+      const isKnown = wholeDoubts(source, image, undefined).length === 0;
+      const own = usages.map((usage) => usageJson(image, usage, isKnown));
       rows.push(...(options.mergeSnapshots ? mergedUsage(own) : own));
     }
     const { failed } = each;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
-import { SalvageError, usageError } from '../../errors/salvage-error.ts';
+import { usageError } from '../../errors/salvage-error.ts';
 import type { Image } from '../../image/image.ts';
 import { allocatedBytes, isStream } from '../../io/destination-paths.ts';
 import { refuseInSource } from '../../io/refuse-sources.ts';
@@ -10,7 +10,7 @@ import { examine } from '../examine.ts';
 import { exportMany } from '../export-many.ts';
 import { exportWithHistory } from '../export-with-history.ts';
 import { type ExportOptions, exportLanes, exportOne, overridesOf } from '../image-export.ts';
-import { interruptible } from '../interruptible.ts';
+import { untilInterrupted } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -134,17 +134,13 @@ export async function exportImages(
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
   const source = await openSource(options, context);
-  const { signal, done } = interruptible(context);
   try {
     const { all, specs } = options;
     const several = all === true || specs.length > 1 || isPattern(source, specs, options);
-    return await (several ? exportSeveral : exportSingle)(options, source, context, signal);
-  } catch (error) {
-    if (!signal.aborted || error instanceof SalvageError) throw error;
-    context.warn('interrupted');
-    return EXIT.interrupted;
+    return await untilInterrupted(context, (signal) =>
+      (several ? exportSeveral : exportSingle)(options, source, context, signal),
+    );
   } finally {
-    done();
     await source.close();
   }
 }

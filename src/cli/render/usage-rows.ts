@@ -4,8 +4,11 @@ import { type Image, snapshotName } from '../../image/image.ts';
 import { bytesText } from '../progress.ts';
 import { table } from './table.ts';
 
-/** One entry of `rbd du --format json`, and ours behind. */
-export const usageJson = (image: Image, usage: Usage) => ({
+/**
+ * One entry of `rbd du --format json`, and ours behind.
+ * @param isKnown false: something is wrong with the image as a whole, or with the catalog
+ */
+export const usageJson = (image: Image, usage: Usage, isKnown: boolean) => ({
   name: nameToText(image.name),
   id: image.id,
   ...(usage.snapshot === undefined
@@ -19,7 +22,7 @@ export const usageJson = (image: Image, usage: Usage) => ({
   pool: image.cluster.poolName(image.pool),
   namespace: nameToText(image.namespace),
   by: usage.by,
-  complete: usage.unknown === 0,
+  complete: isKnown && usage.unknown === 0,
   ...(usage.unknown === 0 ? {} : { unknown_size: usage.unknown }),
 });
 
@@ -41,14 +44,17 @@ export function mergedUsage(rows: readonly UsageJson[]): UsageJson[] {
   const merged: UsageJson[] = [];
   let used = 0;
   let unknown = 0;
+  let complete = true;
   for (const row of rows) {
+    complete &&= row.complete;
     used += row.used_size;
     unknown += row.unknown_size ?? 0;
     if (row.snapshot !== undefined) continue;
-    const whole = { ...row, used_size: used, complete: unknown === 0 };
+    const whole = { ...row, used_size: used, complete };
     merged.push(unknown === 0 ? whole : { ...whole, unknown_size: unknown });
     used = 0;
     unknown = 0;
+    complete = true;
   }
   return merged;
 }
