@@ -1,7 +1,7 @@
 import { decodeObjectInfo } from '../ceph/object-info.ts';
 import type { Cluster } from './cluster.ts';
 import { judgeObject } from './judge-object.ts';
-import { type AttrsReader, decoded, hasVersion, type ObjectCopy } from './object-candidates.ts';
+import { type AttrsReader, type Candidate, decoded, hasVersion } from './object-candidates.ts';
 
 /** Copies of a metadata object of the version that counts; none where that cannot be told for certain. */
 export async function currentCopies(
@@ -10,7 +10,7 @@ export async function currentCopies(
   namespace: Uint8Array,
   name: Uint8Array,
   reader: { readAttrs: AttrsReader },
-): Promise<ObjectCopy[]> {
+): Promise<Candidate[]> {
   const everywhere = cluster.copiesOf(pool, namespace, name);
   // Cache before base: versions of two pools say nothing about each other.
   const holder = [...cluster.cacheTiersOf(pool), pool].find((id) =>

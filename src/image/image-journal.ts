@@ -1,7 +1,10 @@
+import { cephCrc32c } from '../bytes/crc32c.ts';
 import { nameToText } from '../bytes/names.ts';
+import type { ObjectInfo } from '../ceph/object-info.ts';
+import { objectHash } from '../ceph/placement.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { FEATURE_JOURNALING } from '../rbd/features.ts';
-import { parseJournal } from '../rbd/journal.ts';
+import { imageClient, type Journal, parseJournal } from '../rbd/journal.ts';
 import { type JournalEntry, parseJournalObject } from '../rbd/journal-entry.ts';
 import { type JournalEvent, parseJournalEvent } from '../rbd/journal-event.ts';
 import { uncommittedEntries } from '../rbd/journal-replay.ts';
@@ -9,6 +12,7 @@ import { journalObject } from '../rbd/names.ts';
 import { currentCopies } from './current-copies.ts';
 import type { EvidenceReader } from './examine-headless.ts';
 import type { Layer } from './layer.ts';
+import type { Candidate } from './object-candidates.ts';
 
 /** A write that is in the image's journal and perhaps not yet in its objects; in order. */
 export interface JournalWrite {
@@ -27,6 +31,9 @@ export interface ReplayedJournal {
 
 /** Journal objects are at most 32 MiB; one that claims more is damaged. */
 const OBJECT_LIMIT = 64 << 20;
+/** More than any journal has that is not trimmed: what a header claims beyond is not looked for. */
+const MOST_OBJECTS = 65_536;
+const CRC_SEED = 0xffffffff;
 
 /** Events that change no data of the head. */
 const HARMLESS: ReadonlySet<JournalEvent['type']> = new Set([
@@ -61,26 +68,82 @@ function writeOf(event: JournalEvent): JournalWrite[] | undefined {
   }
 }
 
+/** Why an object's bytes are not those that were written, by its object_info. */
+function flawOf(bytes: Uint8Array, info: ObjectInfo | undefined): string | undefined {
+  if (info === undefined) return 'its object_info is lost or damaged';
+  if (info.size !== bytes.length) return `${bytes.length} bytes, object_info says ${info.size}`;
+  const isSame = info.dataDigest === undefined || cephCrc32c(CRC_SEED, bytes) === info.dataDigest;
+  return isSame ? undefined : 'its bytes do not match the checksum in object_info';
+}
+
+/** Entries of a journal_data object, by the first copy that is as it was written; else what can be read of the best one. */
+async function readObject(copies: readonly Candidate[], reader: EvidenceReader) {
+  let entries: JournalEntry[] = [];
+  let problem = 'no copy that counts can be read';
+  for (const copy of copies) {
+    const bytes = await reader.readStart([copy], OBJECT_LIMIT);
+    if (bytes === undefined) continue;
+    const object = parseJournalObject(bytes);
+    // Objects change as a whole: an entry that breaks off was not written so.
+    const flaw = flawOf(bytes, copy.info) ?? (object.damage && errorText(object.damage));
+    if (flaw === undefined) return { entries: object.entries };
+    problem = flaw;
+    if (object.entries.length > entries.length) entries = object.entries;
+  }
+  return { entries, problem };
+}
+
+const dataPrefix = ({ image }: Layer): string => `journal_data.${image.pool}.${image.id}.`;
+
 /** Entries of all journal_data objects that can be read. */
 async function readEntries(
   layer: Layer,
+  journal: Journal,
   reader: EvidenceReader,
   problems: string[],
 ): Promise<JournalEntry[]> {
-  const { image } = layer;
-  const prefix = `journal_data.${image.pool}.${image.id}.`;
+  const { cluster } = layer.image;
+  const prefix = dataPrefix(layer);
   const entries: JournalEntry[] = [];
-  for (const { pool, namespace, name } of image.cluster.objectsNamed(prefix)) {
-    const copies = await currentCopies(image.cluster, pool, namespace, name, reader);
-    const bytes = copies.length === 0 ? undefined : await reader.readStart(copies, OBJECT_LIMIT);
-    if (bytes === undefined) {
-      problems.push(`${nameToText(name)}: no copy that counts can be read`);
-      continue;
-    }
-    // A torn end was never acknowledged; damage before it shows as a gap in the entries' numbers.
-    for (const entry of parseJournalObject(bytes).entries) entries.push(entry);
+  const found = new Set<number>();
+  for (const { pool, namespace, name } of cluster.objectsNamed(prefix)) {
+    found.add(Number(nameToText(name).slice(prefix.length)));
+    const copies = await currentCopies(cluster, pool, namespace, name, reader);
+    const object = await readObject(copies, reader);
+    if (object.problem !== undefined) problems.push(`${nameToText(name)}: ${object.problem}`);
+    for (const entry of object.entries) entries.push(entry);
   }
+  problems.push(...lostObjects(layer, journal, found));
   return entries;
+}
+
+/** journal_data objects that nobody has and that were there, or may have been. */
+function* lostObjects(
+  layer: Layer,
+  journal: Journal,
+  found: ReadonlySet<number>,
+): Generator<string> {
+  const { splayWidth: width = 0 } = journal;
+  const first = Number(journal.minimumSet) * width;
+  const end = Math.min((Number(journal.activeSet) + 1) * width, first + MOST_OBJECTS);
+  // What was committed last lies in objects that are not trimmed yet.
+  const committed = new Set(imageClient(journal)?.commitPositions.map(({ objectNo }) => objectNo));
+  for (let objectNo = first; objectNo < end; objectNo++) {
+    if (found.has(objectNo)) continue;
+    const name = `${dataPrefix(layer)}${objectNo}`;
+    const why = committed.has(objectNo) ? 'it is lost' : mayBeLost(layer, journal, name);
+    if (why !== undefined) yield `${name}: ${why}`;
+  }
+}
+
+/** Why an object that none of the OSDs has may have been written all the same. */
+function mayBeLost({ image }: Layer, { pool }: Journal, name: string): string | undefined {
+  const { pgs } = image.cluster;
+  const hash = objectHash(Buffer.from(name), new Uint8Array(0), image.namespace);
+  const { copies, blind, absenceDoubt } = pgs.decide(pool ?? image.pool, hash);
+  if (copies.length === 0 && blind.size === 0 && !pgs.isBlind)
+    return 'its PG is on none of the OSDs';
+  return absenceDoubt;
 }
 
 function replay(entries: readonly JournalEntry[], result: ReplayedJournal): void {
@@ -121,7 +184,7 @@ export async function readImageJournal(
     result.problems.push(...journal.problems);
     const { entries, gap, beyondGap } = uncommittedEntries(
       journal,
-      await readEntries(layer, reader, result.problems),
+      await readEntries(layer, journal, reader, result.problems),
     );
     if (gap !== undefined) {
       const missing = `entry ${gap.entryTid} of tag ${gap.tagTid}`;
