@@ -130,12 +130,17 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
   const onStatus = () => {
     for (const { progress } of contexts) streams.stderr.write(`${statusText(progress.status())}\n`);
   };
-  // A reader that has seen enough (`ls | head`) is no reason for a stack trace.
+  // A reader that has seen enough (`ls | head`) is no reason for a stack trace; a full disk is one for a line.
   const onError = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && !closed) {
+      streams.stderr.write(`rbd-salvage: cannot write to standard output: ${error.message}\n`);
+    }
     closed = true;
   };
-  for (const stream of [streams.stdout, streams.stderr]) stream.on('error', onError);
+  // That nobody can be told stops no recovery.
+  const onDeaf = () => {};
+  streams.stdout.on('error', onError);
+  streams.stderr.on('error', onDeaf);
   const program = await makeProgram(async (command, options) => {
     const context = contextFor(options, streams);
     contexts.push(context);
@@ -167,7 +172,8 @@ export async function run(argv: readonly string[], streams: Streams): Promise<Ex
     }
     process.off('SIGUSR1', onStatus);
     for (const stream of [streams.stdout, streams.stderr]) await settled(stream);
-    for (const stream of [streams.stdout, streams.stderr]) stream.off('error', onError);
+    streams.stdout.off('error', onError);
+    streams.stderr.off('error', onDeaf);
     // Node would wait for them, and a disk that hangs may never let go.
     if (hasStuckThreads()) {
       // Some reads cannot even be killed: a shell waits for them then. Nobody may be there to be told.

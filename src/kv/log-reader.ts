@@ -12,6 +12,8 @@ import type { ByteSource } from '../io/ports.ts';
 
 /** Records never cross the border of such a block; longer ones are cut into fragments. */
 const BLOCK = 32768;
+/** Made ready in advance a log ends in some ten MB of zeros; a size that is a mere claim, in as many as it likes. */
+const MAX_BLANK = 256 << 20;
 const HEADER = 7;
 /** types 5 to 8 (and 11, 131): the u32 log number follows the type */
 const RECYCLABLE_HEADER = 11;
@@ -169,8 +171,15 @@ function readBlock(source: ByteSource, target: Uint8Array, offset: number): Uint
 
 function* logItems(source: ByteSource, logNumber: number): Generator<BlockItem> {
   const buffer = new Uint8Array(BLOCK);
+  let blank = 0;
   for (let offset = 0; offset < source.size; offset += BLOCK) {
     const block = readBlock(source, buffer, offset);
+    blank = block instanceof Uint8Array && isBlank(block) ? blank + BLOCK : 0;
+    if (blank > MAX_BLANK) {
+      const reason = `zeros for ${MAX_BLANK} bytes: the rest is left out`;
+      yield { offset, dropped: source.size - offset, reason, blank: false };
+      return;
+    }
     if (!(block instanceof Uint8Array)) yield block;
     else yield* blockItems(new ByteReader(block, 'log block', offset), logNumber);
   }

@@ -1,9 +1,18 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import {
+  BIN,
   isOneLine,
   salvage,
   scanned,
@@ -225,5 +234,31 @@ describe('progress', () => {
     const { stderr } = await salvage(exporting(at('out.raw')));
     expect(stderr).not.toMatch(/%/);
     expect(stderr).toMatch(/rbd\/vm-disk -> .*24\.0 MiB.*on disk/);
+  });
+});
+
+describe('a disk that is full', () => {
+  /** Runs the program with one of its streams on such a disk. */
+  function runWith(full: 1 | 2, ...argv: string[]) {
+    const fd = openSync('/dev/full', 'w');
+    const stdio = ['ignore', full === 1 ? fd : 'pipe', full === 2 ? fd : 'pipe'] as const;
+    const { status, stderr } = spawnSync(process.execPath, [BIN, ...argv], { stdio: [...stdio] });
+    closeSync(fd);
+    return { status, stderr: stderr?.toString() ?? '' };
+  }
+
+  it('takes no answer, which is said in a line', () => {
+    for (const argv of [['ls', '--catalog', catalog], exporting('-', '-q')]) {
+      const { status, stderr } = runWith(1, ...argv);
+      expect(stderr).toMatch(/cannot write to standard output: .*ENOSPC/);
+      expect(stderr).not.toMatch(/^ +at /m);
+      expect(status).toBe(1);
+    }
+  });
+
+  it('stops no export for its messages', () => {
+    const out = path.join(work.path, 'told.raw');
+    expect(runWith(2, ...exporting(out)).status).toBe(0);
+    expect(existsSync(out)).toBe(true);
   });
 });

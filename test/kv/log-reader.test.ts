@@ -105,6 +105,31 @@ describe('readLog', () => {
     expect(read(log)).toEqual({ payloads: ['all'], damages: [] });
   });
 
+  it('gives up zeros without end, as a damaged size has them, and says so', () => {
+    const first = record(1, bytesOf('first'));
+    let reads = 0;
+    const source = {
+      path: 'claims',
+      size: 2 ** 43,
+      read: (target: Uint8Array, position: number) => {
+        reads++;
+        target.fill(0);
+        if (position === 0) target.set(first);
+        return target.length;
+      },
+      close: () => {},
+    };
+    const damages: Damage[] = [];
+    const report = (damage: Damage) => damages.push(damage);
+    const found: string[] = [];
+    for (const { payload } of readLog(source, { number: 5, newest: true, report })) {
+      found.push(Buffer.from(payload).toString());
+    }
+    expect(found).toEqual(['first']);
+    expect(damages.map(({ reason }) => reason).join()).toContain('zeros for 268435456 bytes');
+    expect(reads).toBeLessThan(2 ** 14);
+  });
+
   it('drops a bad record with the rest of its block, and reads the next block', () => {
     const bad = record(1, bytesOf('bad'));
     bad[8]! ^= 1;
