@@ -16,12 +16,27 @@ export interface PoolErasure extends EcSource {
   reason: string;
 }
 
+const MIXED = 'too few shards of any one version are left: what was written last may be wrong';
+
 const shardsOf = (candidates: readonly Candidate[]): Set<number> =>
   new Set(candidates.map((c) => c.ref.id.shard));
 
 /**
+ * One copy of each shard: of the version that counts, else the newest. An overwrite that was cut short has reached some of
+ * them only, and has changed a few stripes.
+ */
+function mixedShards(current: readonly Candidate[], sorted: readonly Candidate[]): Candidate[] {
+  const byShard = new Map<number, Candidate>();
+  for (const candidate of [...current.filter(isReadable), ...sorted.filter(isReadable)]) {
+    const { shard } = candidate.ref.id;
+    if (!byShard.has(shard)) byShard.set(shard, candidate);
+  }
+  return [...byShard.values()];
+}
+
+/**
  * Gathers an erasure-coded object: enough shards of the version that counts, else the newest version
- * of which there are enough.
+ * of which there are enough, else shards of several versions, which agree but for what was written last.
  */
 export function chooseShards(
   erasure: PoolErasure,
@@ -42,15 +57,18 @@ export function chooseShards(
         ? `too few shards of version ${formatEversion(wanted.version)} are left: another one was taken`
         : undefined;
     return {
-      state: 'present',
-      copies: shards.map(copyOf),
-      lastResort: [],
-      erasure: { profile, stripeWidth },
-      size: info.size,
-      digest: info.dataDigest,
-      version: formatEversion(info.version),
-      doubt: doubt ?? older,
-      unexamined: false,
+      ...{ state: 'present', copies: shards.map(copyOf), lastResort: [], unexamined: false },
+      ...{ erasure: { profile, stripeWidth }, size: info.size, digest: info.dataDigest },
+      ...{ version: formatEversion(info.version), doubt: doubt ?? older },
+    };
+  }
+  const mixed = mixedShards(current, versions);
+  const newest = wanted ?? versions[0]?.info;
+  if (newest !== undefined && code.plan(shardsOf(mixed)) !== undefined) {
+    return {
+      ...{ state: 'present', copies: mixed.map(copyOf), lastResort: [], unexamined: false },
+      ...{ erasure: { profile, stripeWidth }, size: newest.size, digest: undefined },
+      ...{ version: formatEversion(newest.version), doubt: MIXED },
     };
   }
   return { state: 'lost', reason: code.shortage(shardsOf(current.filter(isReadable))).text };
