@@ -12,7 +12,7 @@ import {
 import { choosePgAuthority, type PgDecision, shortPeers } from './pg-decision.ts';
 import { PgNumGuess } from './pg-num-guess.ts';
 import { countTogether } from './pg-union.ts';
-import { isDiskOf, wentOnWithout } from './went-on-without.ts';
+import { isDiskOf, isOutdated, wentOnWithout } from './went-on-without.ts';
 
 /** What the OSDs here hold of one pool. */
 interface PoolPgs {
@@ -40,6 +40,8 @@ export class PgAuthority {
   readonly #cluster: Cluster;
   #byPool: Map<number, PoolPgs> | undefined;
   #scanned: Set<number | undefined> | undefined;
+  /** OSDs none of whose PGs knows that they were started again */
+  readonly #outdated = new Set<number>();
   readonly #decisions = new Map<string, PgDecision>();
   readonly #cellBits = new Map<number, number>();
   /** by pool, of PGs no copy of which is whole: objects that their copies have together */
@@ -75,6 +77,9 @@ export class PgAuthority {
         pgCopyOf(osd, object, unlisted, pgNumOf, note),
       ).filter((copy) => copy !== undefined);
       for (const copy of copies) entry(copy.pool).copies.add(copy);
+      if (copies.length > 0 && copies.every((copy) => isOutdated(osdMap, copy))) {
+        this.#outdated.add(osd.index);
+      }
       for (const pg of blindPgsOf(osd, copies, metadata[i]!, unlisted, pgNumOf))
         entry(pg.pool).blind.add(pg);
     }
@@ -99,9 +104,10 @@ export class PgAuthority {
     const { osds, osdMap } = this.#cluster;
     this.#scanned ??= new Set(
       osds
-        .map(({ catalog }) => catalog.identity)
-        .filter((identity) => isDiskOf(osdMap, identity))
-        .map(({ whoami }) => whoami),
+        .filter(({ index, catalog }) => {
+          return isDiskOf(osdMap, catalog.identity) && !this.#outdated.has(index);
+        })
+        .map(({ catalog }) => catalog.identity.whoami),
     );
     return this.#scanned.has(osd);
   };

@@ -13,6 +13,13 @@ export function isDiskOf(osdMap: OsdMap | undefined, { whoami, osdFsid }: OsdIde
   return uuid === osdFsid.toLowerCase();
 }
 
+/** When an OSD starts, its PGs begin a new interval: one that never learned so lies on a copy of the disk from before. */
+export function isOutdated(osdMap: OsdMap | undefined, copy: PgCopy): boolean {
+  const { sameIntervalSince } = copy.info.history;
+  const life = osdMap?.osds[numberOf(copy)]?.life;
+  return life !== undefined && sameIntervalSince > 0 && sameIntervalSince < life.upFrom;
+}
+
 const numberOf = ({ osd }: PgCopy): number => osd.catalog.identity.whoami ?? -1;
 
 const namesOf = (osds: readonly number[]): string =>
@@ -49,11 +56,14 @@ export function wentOnWithout(
   const found = osdMap?.pools.get(pool);
   if (osdMap === undefined || found === undefined) return undefined;
   // What was taken out of the cluster says nothing of who is still in it.
-  const isOwn = ({ osd }: PgCopy) => isDiskOf(osdMap, osd.catalog.identity);
+  const isOwn = (copy: PgCopy) =>
+    isDiskOf(osdMap, copy.osd.catalog.identity) && !isOutdated(osdMap, copy);
   const own = peers.filter(isOwn);
   const names = peers.map(({ osd }) => osd.name).join(', ');
   if (own.length === 0 && peers.length > 0) {
-    return `the newest OSD map knows another disk of ${names} than the one that was scanned`;
+    return isOutdated(osdMap, peers[0]!)
+      ? `${names} was started again after this was written: its disk has an older state`
+      : `the newest OSD map knows another disk of ${names} than the one that was scanned`;
   }
   if (own.length >= found.size) return undefined;
   // An OSD that does not know its own number cannot be looked up: no ground for a doubt.

@@ -74,6 +74,28 @@ describe('OSDs that came back', () => {
   });
 });
 
+describe('a copy of a disk from before its OSD was started again', () => {
+  const history = (copied: PgCopy, sameIntervalSince: number): PgCopy => ({
+    ...copied,
+    info: { ...copied.info, history: { ...copied.info.history, sameIntervalSince } },
+  });
+  const map = mapOf([{}, { upFrom: 27 }, {}]);
+
+  it('does not stand in for it', () => {
+    const known = history(copyOn(0, 20), 20);
+    const scanned = (osd: number) => osd === 0;
+    const doubt = (old: PgCopy) => wentOnWithout(map, POOL, [known, old], [known, old], scanned);
+    expect(doubt(history(copyOn(1, 20), 27))).toBeUndefined();
+    expect(doubt(history(copyOn(1, 20), 26))).toMatch(/: newer copies may be on osd\.1, osd\.2/);
+  });
+
+  it('proves nothing alone', () => {
+    expect(doubtOf(map, history(copyOn(1, 20), 20))).toBe(
+      'osd.1 was started again after this was written: its disk has an older state',
+    );
+  });
+});
+
 describe('a disk that was taken out of the cluster', () => {
   const map = mapOf([{}, {}, {}]);
 
