@@ -18,6 +18,12 @@ function reportFile({ report, dest }: ReportOptions): string | undefined {
   return report ?? beside;
 }
 
+/** Was an export cut short after DEST got its name and before it was reported? */
+export function lacksReport(options: ReportOptions): boolean {
+  const file = reportFile(options);
+  return file !== undefined && stat(file) === undefined;
+}
+
 /**
  * Before the work begins: a report never goes into a source, and every file of an export has a
  * place of its own. Beside DEST a link may lie that leads into one.

@@ -197,6 +197,18 @@ function mapPathOf({ dest, map }: Pick<ResumableRequest, 'dest' | 'map'>): strin
   return map ?? (isBlockDevice(dest) ? undefined : `${dest}.map`);
 }
 
+/** @throws USAGE for a finished output that was made while something was wrong with the image that is not any more */
+function refuseMended(request: ResumableRequest, left: KeptState): void {
+  if (sameExport(request, left) !== undefined || !isUnchanged(request, left)) return;
+  const { output } = left.about;
+  const now = outputIdentity(request);
+  const mended = output.problems.find((problem) => !now.problems.includes(problem));
+  if (mended === undefined || output.id !== now.id || output.pool !== now.pool) return;
+  throw usageError(
+    `${request.dest} is out of date: it was made while this was not known to be complete (${mended}); with --force the image replaces it`,
+  );
+}
+
 /**
  * Opens DEST, and goes on with what an earlier run of the same export has left of it.
  * @throws USAGE when it is refused; DESTINATION when it cannot be written
@@ -205,7 +217,9 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   const { dest, force, layer, source } = request;
   const map = mapPathOf(request);
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
-  const known = sameExport(request, map === undefined ? undefined : readMap(map));
+  const left = map === undefined ? undefined : readMap(map);
+  const known = sameExport(request, left);
+  if (left !== undefined && !force) refuseMended(request, left);
   const found = known && keepOf(request, known);
   const outdated = known && whyOutdated(request, known);
   const keep = outdated === undefined ? found : undefined;

@@ -286,4 +286,24 @@ describe('an OSD that came back when those that had gone on were dead', () => {
     expect(await sha256OfFile(path.join(work.path, 'returned.raw'))).toBe(truths[SPEC]!.sha256);
     expect(status).toBe(0);
   });
+
+  it('is said to be out of date once they turn up, though the header was in doubt too', async () => {
+    const directory = path.join(work.path, 'returned');
+    mkdirSync(directory);
+    const source = ['--catalog', path.join(directory, 'catalog')];
+    const out = path.join(directory, 'out.raw');
+    const words = ['export', SPEC, out, ...source];
+    const scan = (...ids: string[]) =>
+      salvage(['scan', '--osd', ...ids.map((id) => path.join(disks, id)), ...source]);
+    await scan('2');
+    expect((await salvage(words)).status).toBe(3);
+    await scan('0', '1');
+    const { status, stderr } = await salvage(words);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/is out of date: .*; with --force/),
+    ]);
+    expect((await salvage([...words, '--force'])).status).toBe(0);
+    expect(await sha256OfFile(out)).toBe(truths[SPEC]!.sha256);
+  });
 });

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -243,6 +244,18 @@ describe('an image with losses', () => {
     const { status, stderr } = await salvage(exporting());
     expect(stderr).toMatch(/exists; with --force/);
     expect(status).toBe(2);
+    expect(statSync(at('out')).mtimeMs).toBe(mtimeMs);
+  });
+
+  it('is reported, and not read again, once it is complete and its report is not there', async () => {
+    show();
+    expect((await exported()).status).toBe(0);
+    const { mtimeMs } = statSync(at('out'));
+    rmSync(at('out.report.json'));
+    const { status, json } = await exported();
+    expect(status).toBe(0);
+    expect(json).toMatchObject({ complete: true, totals: { bytes_kept: size, bytes_read: 0 } });
+    expect(JSON.parse(readFileSync(at('out.report.json'), 'utf8'))).toEqual(json);
     expect(statSync(at('out')).mtimeMs).toBe(mtimeMs);
   });
 

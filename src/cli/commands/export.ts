@@ -21,7 +21,7 @@ import {
   wholeNumber,
 } from '../options.ts';
 import { showExport } from '../render/recovery-report.ts';
-import { checkReportFile, writeReport } from '../report-file.ts';
+import { checkReportFile, lacksReport, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
 import { isGlob, selectMany } from '../select-many.ts';
 import { openSource, type Source } from '../source.ts';
@@ -106,7 +106,10 @@ async function exportSingle(
   }
   const lanes = exportLanes(source, options, signal);
   const { progress } = context;
-  const request = { source, lanes, image, snapshot, dest, options, context, progress, signal };
+  // What was finished and not reported is reported now.
+  const skipDone = options.force !== true && options.digest !== true && lacksReport(options);
+  const work = { source, lanes, image, snapshot, dest, options, context, progress, signal };
+  const request = { ...work, skipDone };
   if (options.dryRun) return dryRun([request], dest);
   const result = await exportOne(request);
   if (context.json) printJson(context, result);
