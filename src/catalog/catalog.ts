@@ -183,17 +183,18 @@ export class Catalog {
     const dead = new Map(state.end?.dead);
     const segments: Segment[] = [];
     const lost: number[] = [];
+    const name = `${this.path}, segment of ${osdName(state.begin.identity, state.begin.location.path)}`;
     for (const entry of state.segments) {
       const units = dead.get(entry.at);
       const { at, length } = this.#body(entry);
       const read = (from: number, n: number) => storage.read(at + from, n);
       try {
         if (units === null) lost.push(entry.at);
-        else segments.push(opened(new Segment(read, length, entry.at), units));
+        else segments.push(opened(new Segment(read, length, entry.at, name), units));
       } catch (error) {
         lost.push(entry.at);
         this.#doubtful.add(key);
-        this.problems.push(`${this.path}: ${errorText(error)}`);
+        this.problems.push(errorText(error));
       }
     }
     const metadata = (entry: RecordEntry | undefined): MetadataObject[] => {

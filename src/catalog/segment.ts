@@ -97,31 +97,40 @@ export class Segment {
   readonly head: SegmentHead;
   /** where its record stands in the catalog: what tells segments apart */
   readonly position: number;
+  readonly #name: string;
   readonly #read: ReadAt;
   readonly #blobs: number;
   #units: UnitEntry[] | undefined;
   /** units that a later scan found changed or gone: their rows do not count */
   readonly dead = new Set<number>();
 
-  /** @throws CORRUPT when the head fails its checksum */
-  constructor(read: ReadAt, payloadLength: number, position: number) {
+  /**
+   * @param name for messages: the catalog's file, and whose segment it is
+   * @throws CORRUPT when the head fails its checksum
+   */
+  constructor(read: ReadAt, payloadLength: number, position: number, name = 'catalog') {
     this.position = position;
-    if (payloadLength < LEAD) throw corruptError('catalog: segment head is cut short');
+    this.#name = name;
+    if (payloadLength < LEAD) throw this.#damaged('segment head is cut short');
     const lead = Buffer.from(read(0, LEAD));
     const length = lead.readUInt32LE();
-    if (length > payloadLength - LEAD) throw corruptError('catalog: segment head is cut short');
+    if (length > payloadLength - LEAD) throw this.#damaged('segment head is cut short');
     const packed = read(LEAD, length);
     if (cephCrc32c(0, packed) !== lead.readUInt32LE(4)) {
-      throw corruptError('catalog: segment head fails its checksum');
+      throw this.#damaged('segment head fails its checksum');
     }
     this.head = unpack<SegmentHead>(packed, 'segment head');
     this.#read = read;
     this.#blobs = LEAD + length;
   }
 
+  #damaged(what: string) {
+    return corruptError(`${this.#name}: ${what}; scan again`, { offset: this.position });
+  }
+
   #blob({ at, length, crc }: BlobExtent, what: string): Uint8Array {
     const bytes = this.#read(this.#blobs + at, length);
-    if (cephCrc32c(0, bytes) !== crc) throw corruptError(`catalog: ${what} fail their checksum`);
+    if (cephCrc32c(0, bytes) !== crc) throw this.#damaged(`${what} fail their checksum`);
     return bytes;
   }
 
@@ -202,7 +211,7 @@ export class Segment {
       width * n !== length ||
       (width === 0 && n > MAX_EQUAL_ROWS)
     ) {
-      throw corruptError(`catalog: ${n} rows in ${length} bytes`);
+      throw this.#damaged(`${n} rows in ${length} bytes`);
     }
     const bytes = this.#blob({ at, length, crc }, 'rows');
     const out = [0, 1, 2, 3].map(() => new Uint32Array(n));
