@@ -106,8 +106,10 @@ function readData(entry: MetadataObject, object: OpenObject): Uint8Array | undef
 }
 
 /** Why an object's bytes are not those that were written, by its object_info; a cache's whiteout has none. */
-function rotOf({ objectInfo, data, size }: MetadataObject): string | undefined {
-  if (objectInfo === undefined || data === undefined) return undefined;
+function rotOf({ ref, objectInfo, data, size }: MetadataObject): string | undefined {
+  // What object_info says is of the whole object, not of one shard.
+  const isWhole = ref.id.shard < 0;
+  if (objectInfo === undefined || data === undefined || !isWhole) return undefined;
   try {
     const info = decodeObjectInfo(objectInfo);
     if (isWhiteout(info) || data.length < size) return undefined;

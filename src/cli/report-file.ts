@@ -60,5 +60,6 @@ export async function writeReport(result: object, options: ReportOptions): Promi
   const real = realDestination(file);
   // What is no file, a pipe say, is written to; a link to nothing is replaced and not followed.
   if (stat(real)?.isFile() === false) writeTextFile(real, text);
-  else await replaceTextFile(real, text);
+  // Beside DEST and other reports: under a name that nobody has given to anything.
+  else await replaceTextFile(real, text, `${real}.rbd-salvage-${process.pid}`);
 }

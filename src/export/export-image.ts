@@ -162,7 +162,10 @@ async function planUnread(
   return plans;
 }
 
-/** What an earlier run has read in doubt and, by the disks that are at hand, would be lost now. */
+/**
+ * What an earlier run has read in doubt and would be no better now, by the disks that are at hand: it may have had the copy that
+ * counts.
+ */
 async function onlyReadBefore(context: ExportContext, { map, poorer }: Checkpoint) {
   const found = new LossMap();
   if (!poorer) return found;
@@ -173,7 +176,8 @@ async function onlyReadBefore(context: ExportContext, { map, poorer }: Checkpoin
     signal.throwIfAborted();
     const losses = noLosses();
     await planUnread(context, doubtful, losses);
-    for (const { offset: from, length: n, object, reason, ...detail } of losses.lost.ranges()) {
+    const noBetter = [...losses.lost.ranges(), ...losses.doubtful.ranges()];
+    for (const { offset: from, length: n, object, reason, ...detail } of noBetter) {
       for (const range of map.ranges('/', from, from + n)) {
         found.add(range.offset, range.length, object, `${AS_READ_BEFORE}: ${reason}`, detail);
       }

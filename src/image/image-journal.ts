@@ -32,7 +32,8 @@ export interface ReplayedJournal {
 /** Journal objects are at most 32 MiB; one that claims more is damaged. */
 const OBJECT_LIMIT = 64 << 20;
 /** More than any journal has that is not trimmed: what a header claims beyond is not looked for. */
-const MOST_OBJECTS = 65_536;
+const MOST_OBJECTS = 4096;
+const MAX_SET = 1n << 40n;
 const CRC_SEED = 0xffffffff;
 
 /** Events that change no data of the head. */
@@ -123,9 +124,13 @@ function* lostObjects(
   journal: Journal,
   found: ReadonlySet<number>,
 ): Generator<string> {
-  const { splayWidth: width = 0 } = journal;
-  const first = Number(journal.minimumSet) * width;
-  const end = Math.min((Number(journal.activeSet) + 1) * width, first + MOST_OBJECTS);
+  const { splayWidth: width = 0, minimumSet, activeSet } = journal;
+  if ((activeSet - minimumSet) * BigInt(width) > MOST_OBJECTS || activeSet > MAX_SET) {
+    yield `its journal claims object sets ${minimumSet} to ${activeSet}: whether all of them are here is not known`;
+    return;
+  }
+  const first = Number(minimumSet) * width;
+  const end = (Number(activeSet) + 1) * width;
   // What was committed last lies in objects that are not trimmed yet.
   const committed = new Set(imageClient(journal)?.commitPositions.map(({ objectNo }) => objectNo));
   for (let objectNo = first; objectNo < end; objectNo++) {

@@ -110,9 +110,11 @@ interface ShortPg {
 
 /** Ceph counts what a PG has: where a copy has less, a file system has lost it without a word. */
 function shortOf(authority: PgCopy, copies: readonly PgCopy[]): ShortPg | undefined {
-  const { objects } = authority.info;
-  if (objects === undefined) return undefined;
   const peers = copies.filter((copy) => isPeer(copy, authority));
+  // A scrub sets the primary's right, and those of the others with the next write.
+  const counts = peers.map(({ info }) => info.objects);
+  if (!counts.every((count) => count !== undefined)) return undefined;
+  const objects = Math.min(...counts);
   const most = maxOf(peers.map((copy) => copy.listed + knownAbsent(copy)));
   return most < objects ? { objects, most, peers } : undefined;
 }

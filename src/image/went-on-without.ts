@@ -1,4 +1,4 @@
-import type { OsdLife, OsdMap } from '../ceph/osdmap.ts';
+import type { OsdMap } from '../ceph/osdmap.ts';
 import type { OsdIdentity } from '../store/object-store.ts';
 import type { PgCopy } from './pg-copies.ts';
 
@@ -35,8 +35,8 @@ const namesOf = (osds: readonly number[]): string =>
  * - Ceph would not have gone active with copies that were down while others lived on: where fewer
  *   copies are here than the pool has, and all that count belong to OSDs that the newest map calls
  *   down, an OSD that it calls up may have newer ones.
- * - OSDs that came back and never were active again with the PG may have missed writes while they were all away: others
- *   that asked to be called alive (up_thru) at that time or later may have gone on.
+ * - OSDs that were started again and have not been active with the PG since may have missed writes in between: as many others
+ *   as the pool needs to go on (min_size) that asked to be called alive (up_thru) since then may have gone on.
  * - OSDs that died before the others never learned so: their maps call them up for ever. Where as many
  *   copies are missing as the pool needs to go on (min_size), nothing here shows that they did not,
  *   unless most of the PG's copies are here, and most of the OSDs that were up: so many do not die
@@ -74,8 +74,8 @@ export function wentOnWithout(
     if (others.length === 0) return undefined;
     return `${names} was down when the cluster died: newer copies may be on ${namesOf(others)}`;
   }
-  const meanwhile = activeMeanwhile(osdMap, own).filter((osd) => !isScanned(osd));
-  if (meanwhile.length > 0) {
+  const meanwhile = activeSince(osdMap, own).filter((osd) => !isScanned(osd));
+  if (meanwhile.length >= Math.max(1, found.minSize)) {
     return `${names} came back after others could go on: newer copies may be on ${namesOf(meanwhile)}`;
   }
   const away = others.filter((osd) => !isScanned(osd));
@@ -86,17 +86,13 @@ export function wentOnWithout(
   return `they could go on without ${names}: newer copies may be on ${namesOf(away)}, not scanned`;
 }
 
-/** OSDs that may have been active while all that have the PG's copies were down, and since these are back they never were. */
-function activeMeanwhile({ osds }: OsdMap, peers: readonly PgCopy[]): number[] {
-  const lives: OsdLife[] = [];
-  for (const peer of peers) {
-    const life = osds[numberOf(peer)]?.life;
-    if (life === undefined || life.upFrom <= peer.info.lastEpochStarted) return [];
-    lives.push(life);
-  }
-  if (lives.length === 0) return [];
-  const from = Math.max(...lives.map(({ downAt }) => downAt));
-  const until = Math.min(...lives.map(({ upFrom }) => upFrom));
-  if (from === 0 || from >= until) return [];
-  return osds.flatMap(({ life }, osd) => (life !== undefined && life.upThru >= from ? [osd] : []));
+/**
+ * OSDs that may have been active after all that have the PG's copies were active with it for the last time; none where one of
+ * these has run without a break since.
+ */
+function activeSince({ osds }: OsdMap, peers: readonly PgCopy[]): number[] {
+  const started = Math.max(...peers.map(({ info }) => info.lastEpochStarted));
+  const isBack = (peer: PgCopy) => (osds[numberOf(peer)]?.life?.upFrom ?? 0) > started;
+  if (peers.length === 0 || !peers.every(isBack)) return [];
+  return osds.flatMap(({ life }, osd) => ((life?.upThru ?? 0) > started ? [osd] : []));
 }

@@ -34,6 +34,8 @@ export function refuseSources(
   found: Stats | undefined,
   sources: readonly string[],
 ): void {
+  // Sources share disks; nothing is kept for another call, since a loop device may show another file by then.
+  const filesOf = new Map<number, string[]>();
   for (const source of sources) {
     const of = stat(source);
     if (of === undefined) continue;
@@ -41,9 +43,11 @@ export function refuseSources(
       throw usageError(`${dest} lies inside the source ${source}: sources are never written to`);
     if (found === undefined) continue;
     const disk = of.isBlockDevice() ? of.rdev : of.dev;
+    const files = filesOf.get(disk) ?? backingFiles(layersOf(disk, true));
+    filesOf.set(disk, files);
     const holds =
       (found.isBlockDevice() && sharesDisk(found.rdev, disk)) ||
-      backingFiles(layersOf(disk, true)).some((file) => isSame(found, stat(file) ?? of));
+      files.some((file) => isSame(found, stat(file) ?? of));
     if (isSame(found, of))
       throw usageError(`${dest} is the source ${source}: sources are never written to`);
     if (holds) throw usageError(`${dest} holds the source ${source}: sources are never written to`);
@@ -63,19 +67,12 @@ function backingFile(layer: string): string | undefined {
 const backingFiles = (layers: ReadonlySet<string>): string[] =>
   [...layers].map(backingFile).filter((file) => file !== undefined);
 
-/** Asked for with every file that is written, of every source. */
-const knownLayers = new Map<string, ReadonlySet<string>>();
-
 /**
  * Block devices that a device is made of: itself, its disk, and what lies below that.
  * @param files also those that hold the files of loop devices
  */
 function layersOf(dev: number, files: boolean): ReadonlySet<string> {
-  const key = `${dev} ${files}`;
-  const known = knownLayers.get(key);
-  if (known !== undefined) return known;
   const layers = new Set<string>();
-  knownLayers.set(key, layers);
   const add = (directory: string, depth: number) => {
     const real = tolerantPath(directory);
     if (real === undefined || layers.has(real) || depth > MAX_LAYERS) return;

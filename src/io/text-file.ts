@@ -24,9 +24,16 @@ export function readTextFile(file: string): string | undefined {
   }
 }
 
-/** Replaces a text file: after a power cut it is the old one or the new one. @throws DESTINATION */
-export async function replaceTextFile(file: string, text: string): Promise<void> {
-  const temporary = `${file}.new`;
+/**
+ * Replaces a text file: after a power cut it is the old one or the new one.
+ * @param temporary where it is written to; what lies there is lost
+ * @throws DESTINATION
+ */
+export async function replaceTextFile(
+  file: string,
+  text: string,
+  temporary = `${file}.new`,
+): Promise<void> {
   try {
     // Whatever lies there in the way is not followed: it may lead into a source.
     const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;

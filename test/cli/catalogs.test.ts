@@ -1,5 +1,6 @@
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -178,6 +179,17 @@ describe('OSDs that were moved', () => {
     const { status, stdout } = await salvage(['export', 'rbd/snaps@s2', '-', ...source]);
     expect(sha256(stdout)).toBe(truth.images['rbd/snaps@s2']!.sha256);
     expect(status).toBe(0);
+  });
+
+  it('are refused under --osd where the catalog does not know them: nothing of them would be read', async () => {
+    const other = path.join(fixtureOsds('outlived'), '1');
+    const source = ['--catalog', old, '--osd', moved, other];
+    const { status, stderr } = await salvage(['export', 'rbd/snaps@s2', at('no.raw'), ...source]);
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/osd\.1 at .* is not in the catalog/),
+    ]);
+    expect(existsSync(at('no.raw'))).toBe(false);
   });
 
   it('are still listed where they are not', async () => {

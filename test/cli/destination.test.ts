@@ -226,6 +226,18 @@ describe('DEST among the sources', () => {
     expect(fingerprint(osds)).toBe(before);
   });
 
+  it('is beside a report whatever that is called', async () => {
+    const place = path.join(work.path, 'names');
+    mkdirSync(place);
+    const out = path.join(place, 'img.new');
+    const report = path.join(place, 'img');
+    const argv = ['export', SPEC, out, '--report', report, '--catalog', catalog];
+    expect((await salvage(argv)).status).toBe(0);
+    expect(await sha256OfFile(out)).toBe(wanted);
+    expect(JSON.parse(readFileSync(report, 'utf8')).complete).toBe(true);
+    expect(readdirSync(place).sort()).toEqual(['img', 'img.new', 'img.new.map']);
+  });
+
   it('takes many images into no link of the directory they go to', async () => {
     const place = path.join(work.path, 'many');
     mkdirSync(place);

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryReport } from '../../src/cli/render/recovery-report.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
-import { salvageJson, scanned, sha256OfFile } from '../helpers/program.ts';
+import { salvage, salvageJson, scanned, sha256OfFile } from '../helpers/program.ts';
 import { removeXattr } from '../helpers/xattrs.ts';
 
 /** An object of which osd.0 has the only copy, without the attribute that tells its version and size: doubtful, and right. */
@@ -80,5 +80,18 @@ describe('what an export has read in doubt, when the same command comes again', 
     const { offset, length } = json.lost[0]!;
     const image = readFileSync(out);
     expect(image.subarray(offset, offset + length).equals(Buffer.alloc(length))).toBe(true);
+  });
+
+  it('is not replaced by what older disks have', async () => {
+    const stale = copyTree(fixtureOsds('stale'), path.join(work.path, 'stale'));
+    const found = ['--catalog', path.join(work.path, 'two')];
+    await salvage(['scan', '--osd', path.join(stale, '0'), path.join(stale, '2'), ...found]);
+    const words = ['export', SPEC, out, ...found];
+    expect((await salvage(words)).status).toBe(3);
+    const before = await sha256OfFile(out);
+    renameSync(path.join(stale, '0'), path.join(stale, 'away'));
+    const { status, json } = await salvageJson<RecoveryReport>(...words);
+    expect(await sha256OfFile(out)).toBe(before);
+    expect([status, json.lost]).toEqual([3, []]);
   });
 });

@@ -51,26 +51,40 @@ describe('OSDs that came back', () => {
     ['they have been active since', OSDS, [copyOn(2, 31)]],
     [
       'nobody was active meanwhile',
-      [{ ...OSDS[0], upThru: 23 }, { ...OSDS[1], upThru: 23 }, OSDS[2]!],
+      [{ ...OSDS[0], upThru: 20 }, { ...OSDS[1], upThru: 20 }, OSDS[2]!],
       [copyOn(2, 20)],
     ],
     ['those that were are here', OSDS, [copyOn(2, 20), copyOn(0, 20), copyOn(1, 20)]],
     [
-      'they were never called down',
-      [...OSDS.slice(0, 2), { upFrom: 31, downAt: 0 }],
+      'they have run without a break',
+      [...OSDS.slice(0, 2), { upFrom: 20, downAt: 0 }],
+      [copyOn(2, 20)],
+    ],
+    [
+      'too few others asked to be called alive',
+      [{ ...OSDS[0], upThru: 20 }, OSDS[1]!, OSDS[2]!],
       [copyOn(2, 20)],
     ],
   ])('have missed nothing where %s', (_, osds, copies) => {
     expect(doubtOf(mapOf(osds), ...copies)).toBeUndefined();
   });
 
-  it('have missed nothing where one of them was there while the other was away', () => {
+  it('may have missed it too where they were started once more', () => {
+    const again = [...OSDS.slice(0, 2), { upFrom: 41, downAt: 40 }];
+    expect(doubtOf(mapOf(again), copyOn(2, 20))).toMatch(/^osd\.2 came back/);
+  });
+
+  it('have missed nothing where one of them has run without a break', () => {
     const osds = [
-      { up: false, upThru: 26 },
+      { up: false, upThru: 40 },
       { upFrom: 30, downAt: 28 },
-      { upFrom: 27, downAt: 24 },
+      { upFrom: 18, downAt: 0 },
     ];
-    expect(doubtOf(mapOf(osds, { minSize: 3 }), copyOn(1, 20), copyOn(2, 20))).toBeUndefined();
+    const map = mapOf(osds, { minSize: 1 });
+    const isScanned = (osd: number) => osd > 0;
+    const doubtWith = (...copies: PgCopy[]) => wentOnWithout(map, POOL, copies, copies, isScanned);
+    expect(doubtWith(copyOn(1, 20), copyOn(2, 20))).toBeUndefined();
+    expect(doubtWith(copyOn(1, 20))).toMatch(/^osd\.1 came back/);
   });
 });
 
