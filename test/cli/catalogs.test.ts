@@ -10,7 +10,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Catalog } from '../../src/catalog/catalog.ts';
+import type { Segment } from '../../src/catalog/segment.ts';
 import type { ImageRowJson } from '../../src/cli/render/image-rows.ts';
+import { openCatalogForReading } from '../../src/io/catalog-storage.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import {
   fingerprint,
@@ -20,6 +23,7 @@ import {
   salvageJson,
   scanned,
   sha256,
+  sha256OfFile,
   startSalvage,
 } from '../helpers/program.ts';
 
@@ -296,3 +300,47 @@ describe('scan', () => {
     expect(status).toBe(2);
   });
 });
+
+describe('a catalog that is damaged where it tells the places of objects', () => {
+  const whole = () => readFileSync(catalog);
+  let damaged: string;
+  beforeAll(() => {
+    const storage = openCatalogForReading(catalog);
+    const [segment] = new Catalog(storage).osds()[0]!.segments;
+    const units = Buffer.from(packedUnits(whole(), segment!));
+    storage.close();
+    const bytes = whole();
+    bytes[bytes.indexOf(units) + (units.length >> 1)]! ^= 1;
+    damaged = at('damaged-units');
+    writeFileSync(damaged, bytes);
+  });
+
+  it('says so, with what to do', async () => {
+    const { status, stderr } = await salvage(['check', 'rbd/plain', '--catalog', damaged]);
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringMatching(/units fail their checksum; scan again/),
+    ]);
+    expect(stderr).toMatch(/go on without them with --unfinished/);
+  });
+
+  it('does without them where that is wanted, and nothing is complete then', async () => {
+    for (const words of [
+      ['check', 'rbd/plain'],
+      ['du', 'rbd/plain'],
+      ['export', 'rbd/plain', at('without.raw')],
+    ]) {
+      const argv = [...words, '--catalog', damaged, '--unfinished'];
+      expect([words, (await salvage(argv)).status]).toEqual([words, 3]);
+    }
+    expect(await sha256OfFile(at('without.raw'))).toBe(truth.images['rbd/plain']!.sha256);
+  });
+});
+
+/** The bytes of a segment's units in its catalog. */
+function packedUnits(bytes: Buffer, { head, position }: Segment): Uint8Array {
+  const owner = bytes[position]!;
+  const begin = position + 1 + owner;
+  const blobs = begin + 8 + bytes.readUInt32LE(begin);
+  return bytes.subarray(blobs + head.units.at, blobs + head.units.at + head.units.length);
+}

@@ -245,6 +245,9 @@ describe('DEST among the sources', () => {
     const argv = ['export', SPEC, 'rbd/plain', place, '--catalog', catalog];
     const { status, stderr } = await salvage(argv);
     expect([status, stderr]).toEqual([1, expect.stringMatching(/never written to/)]);
+    // A directory would be made below it, for the namespace.
+    expect((await salvage(['export', '--all', place, '--catalog', catalog])).status).toBe(1);
+    expect(existsSync(path.join(osds, '0/tenant'))).toBe(false);
     rmSync(path.join(place, 'rbd'));
     mkdirSync(path.join(place, 'rbd'));
     symlinkSync(path.join(osds, '0/whoami'), path.join(place, `${SPEC}.raw.report.json`));
