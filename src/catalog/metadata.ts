@@ -1,7 +1,6 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
 import { nameToText } from '../bytes/names.ts';
 import { META_POOL } from '../ceph/hobject.ts';
-import { decodeObjectInfo, isWhiteout } from '../ceph/object-info.ts';
+import { decodeObjectInfo, flawOf, isWhiteout } from '../ceph/object-info.ts';
 import { decodeOsdMap, type OsdMap } from '../ceph/osdmap.ts';
 import { classifyPgMetaKey } from '../ceph/pg-meta-keys.ts';
 import type { DamageReporter } from '../errors/damage.ts';
@@ -112,11 +111,8 @@ function rotOf({ ref, objectInfo, data, size }: MetadataObject): string | undefi
   if (objectInfo === undefined || data === undefined || !isWhole) return undefined;
   try {
     const info = decodeObjectInfo(objectInfo);
-    if (isWhiteout(info) || data.length < size) return undefined;
-    if (info.size !== size) return `${size} bytes, object_info says ${info.size}`;
-    const isSame =
-      info.dataDigest === undefined || cephCrc32c(0xffffffff, data) === info.dataDigest;
-    return isSame ? undefined : 'its bytes do not match the checksum in object_info';
+    // Of what is too large for metadata only the beginning was read.
+    return isWhiteout(info) || data.length < size ? undefined : flawOf(data, info);
   } catch (error) {
     if (!isSourceFault(error)) throw error;
     return undefined;

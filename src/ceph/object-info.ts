@@ -1,4 +1,5 @@
 import { ByteReader } from '../bytes/byte-reader.ts';
+import { cephCrc32c } from '../bytes/crc32c.ts';
 import {
   type Eversion,
   eversion,
@@ -56,6 +57,15 @@ export interface ObjectInfo {
 }
 
 export const isWhiteout = (info: ObjectInfo): boolean => (info.flags & OBJECT_FLAG.whiteout) !== 0;
+
+const DIGEST_SEED = 0xffffffff;
+
+/** Why an object's bytes, all of them, are not those that were written; undefined where nothing says so. */
+export function flawOf(bytes: Uint8Array, { size, dataDigest }: ObjectInfo): string | undefined {
+  if (bytes.length !== size) return `${bytes.length} bytes, object_info says ${size}`;
+  const isSame = dataDigest === undefined || cephCrc32c(DIGEST_SEED, bytes) === dataDigest;
+  return isSame ? undefined : 'its bytes do not match the checksum in object_info';
+}
 
 /** Fields up to and including user_version, which every version has in this order. */
 function commonFields(body: ByteReader): { info: ObjectInfo; locatorPool: number } {

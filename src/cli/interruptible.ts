@@ -24,17 +24,21 @@ export function interruptible(context: CommandContext): { signal: AbortSignal; d
   return { signal: controller.signal, done };
 }
 
-/** Runs what may be interrupted, which ends it with 130; what was done by then is kept by `run`. */
+/**
+ * Runs what may be interrupted, which ends it with 130; what was done by then is kept by `run`.
+ * @param told what is said then
+ */
 export async function untilInterrupted(
   context: CommandContext,
   run: (signal: AbortSignal) => Promise<ExitCode>,
+  told = 'interrupted',
 ): Promise<ExitCode> {
   const { signal, done } = interruptible(context);
   try {
     return await run(signal);
   } catch (error) {
     if (!signal.aborted || error instanceof SalvageError) throw error;
-    context.warn('interrupted');
+    context.warn(told);
     return EXIT.interrupted;
   } finally {
     done();

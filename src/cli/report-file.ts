@@ -34,8 +34,11 @@ export function checkReportFile(options: ReportOptions, source: Source): void {
   const file = reportFile(options);
   if (file !== undefined && stat(path.dirname(file)) !== undefined) {
     refuseInSource(file, source.protectedPaths);
-    if (stat(file)?.isDirectory())
-      throw usageError(`${file} is a directory: no report can be written`);
+    const found = stat(file);
+    if (found?.isDirectory() || found?.isBlockDevice()) {
+      const what = found.isDirectory() ? 'a directory' : 'a block device';
+      throw usageError(`${file} is ${what}: no report can be written`);
+    }
   }
   const files = {
     '--report': report,

@@ -1,5 +1,5 @@
 import { SalvageError, usageError } from '../errors/salvage-error.ts';
-import { Checkpoint } from '../export/checkpoint.ts';
+import { Checkpoint, type DisksSince } from '../export/checkpoint.ts';
 import { ImageMap } from '../export/image-map.ts';
 import { formatMapFile, isMapOfOurs, type MapFile, parseMapFile } from '../export/map-file.ts';
 import type { ImageRange } from '../export/plan.ts';
@@ -199,7 +199,7 @@ function mapPathOf({ dest, map }: Pick<ResumableRequest, 'dest' | 'map'>): strin
 
 /** @throws USAGE for a finished output that was made while something was wrong with the image that is not any more */
 function refuseMended(request: ResumableRequest, left: KeptState): void {
-  if (sameExport(request, left) !== undefined || !isUnchanged(request, left)) return;
+  if (!isUnchanged(request, left)) return;
   const { output } = left.about;
   const now = outputIdentity(request);
   const mended = output.problems.find((problem) => !now.problems.includes(problem));
@@ -207,6 +207,16 @@ function refuseMended(request: ResumableRequest, left: KeptState): void {
   throw usageError(
     `${request.dest} is out of date: it was made while this was not known to be complete (${mended}); with --force the image replaces it`,
   );
+}
+
+/** How the disks at hand compare with those that were known when an earlier run read what it is to be gone on with. */
+function disksSince({ layer, source }: ResumableRequest, { evidence }: KeptState): DisksSince {
+  const { locations } = source;
+  const known = new Set(evidence.osds);
+  if (evidence.osds.every((key) => locations.has(key))) return 'all';
+  const { osds } = layer.image.cluster;
+  const keys = osds.map(({ catalog }) => catalog.key);
+  return keys.some((key) => locations.has(key) && !known.has(key)) ? 'others' : 'fewer';
 }
 
 /**
@@ -219,7 +229,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
   if (map !== undefined) refuseInSource(map, source.protectedPaths);
   const left = map === undefined ? undefined : readMap(map);
   const known = sameExport(request, left);
-  if (left !== undefined && !force) refuseMended(request, left);
+  if (left !== undefined && known === undefined && !force) refuseMended(request, left);
   const found = known && keepOf(request, known);
   const outdated = known && whyOutdated(request, known);
   const keep = outdated === undefined ? found : undefined;
@@ -269,7 +279,7 @@ export function openResumable(request: ResumableRequest): ResumableOutput {
     // What is added while more is wrong than was is done again once that is set right.
     trusted: request.trusted && !isWorse,
     resumed: keep !== undefined,
-    poorer: kept?.evidence.osds.some((key) => !source.locations.has(key)) === true,
+    ...(kept === undefined ? {} : { disks: disksSince(request, kept) }),
   });
   return {
     ...{ destination, map, checkpoint, outdated },

@@ -18,9 +18,14 @@ export interface CheckpointRequest {
   trusted: boolean;
   /** the output was begun by an earlier run */
   resumed: boolean;
-  /** OSDs that were known then are not at hand: perhaps it read what cannot be read now */
-  poorer?: boolean;
+  disks?: DisksSince;
 }
+
+/**
+ * Whose disks are at hand, of those known when the earlier run read: all of them; fewer; or fewer, and others that were not
+ * known then. Where some are away, it perhaps read what cannot be read now.
+ */
+export type DisksSince = 'all' | 'fewer' | 'others';
 
 /** A killed export has this much, and what is in flight, to do again. */
 const INTERVAL_MS = 40;
@@ -33,7 +38,7 @@ export class Checkpoint {
   readonly map: ImageMap;
   /** an earlier run may have left half-written bytes where the map says `?` */
   readonly resumed: boolean;
-  readonly poorer: boolean;
+  readonly disks: DisksSince;
   /** bytes that the kept state calls done */
   #kept: number;
   /** what becomes of a range without losses */
@@ -46,10 +51,10 @@ export class Checkpoint {
   #pauseMs = INTERVAL_MS;
   readonly #looks = new Set<() => void>();
 
-  constructor({ map, store, trusted, resumed, poorer = false }: CheckpointRequest) {
+  constructor({ map, store, trusted, resumed, disks = 'all' }: CheckpointRequest) {
     this.map = map;
     this.resumed = resumed;
-    this.poorer = poorer;
+    this.disks = disks;
     this.#kept = map.bytes('+');
     this.#store = store;
     this.#proven = trusted ? '+' : '/';

@@ -166,9 +166,9 @@ async function planUnread(
  * What an earlier run has read in doubt and would be no better now, by the disks that are at hand: it may have had the copy that
  * counts.
  */
-async function onlyReadBefore(context: ExportContext, { map, poorer }: Checkpoint) {
+async function onlyReadBefore(context: ExportContext, { map, disks }: Checkpoint) {
   const found = new LossMap();
-  if (!poorer) return found;
+  if (disks === 'all') return found;
   const { layer, signal } = context;
   for (const { offset, length } of rangesOf(layer.size, rangeBytes(layer, FILE_RANGE))) {
     const doubtful = map.ranges('/', offset, offset + length);
@@ -176,7 +176,9 @@ async function onlyReadBefore(context: ExportContext, { map, poorer }: Checkpoin
     signal.throwIfAborted();
     const losses = noLosses();
     await planUnread(context, doubtful, losses);
-    const noBetter = [...losses.lost.ranges(), ...losses.doubtful.ranges()];
+    // What is doubtful by disks that have come since may still be better than what was read without them.
+    const isNoBetter = disks === 'fewer' ? losses.doubtful.ranges() : [];
+    const noBetter = [...losses.lost.ranges(), ...isNoBetter];
     for (const { offset: from, length: n, object, reason, ...detail } of noBetter) {
       for (const range of map.ranges('/', from, from + n)) {
         found.add(range.offset, range.length, object, `${AS_READ_BEFORE}: ${reason}`, detail);

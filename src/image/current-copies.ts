@@ -1,7 +1,10 @@
-import { decodeObjectInfo } from '../ceph/object-info.ts';
+import { decodeObjectInfo, type ObjectInfo } from '../ceph/object-info.ts';
 import type { Cluster } from './cluster.ts';
 import { judgeObject } from './judge-object.ts';
 import { type AttrsReader, type Candidate, decoded, hasVersion } from './object-candidates.ts';
+
+/** A copy that tells its version. */
+export type CurrentCopy = Candidate & { info: ObjectInfo };
 
 /** Copies of a metadata object of the version that counts; none where that cannot be told for certain. */
 export async function currentCopies(
@@ -10,7 +13,7 @@ export async function currentCopies(
   namespace: Uint8Array,
   name: Uint8Array,
   reader: { readAttrs: AttrsReader },
-): Promise<Candidate[]> {
+): Promise<CurrentCopy[]> {
   const everywhere = cluster.copiesOf(pool, namespace, name);
   // Cache before base: versions of two pools say nothing about each other.
   const holder = [...cluster.cacheTiersOf(pool), pool].find((id) =>
@@ -29,5 +32,5 @@ export async function currentCopies(
   const verdict = judgeObject(cluster.pgs.decide(id.pool, id.hash), id, evidence);
   if (!verdict.exists || verdict.version === undefined || verdict.doubt !== undefined) return [];
   const { version } = verdict;
-  return candidates.filter((c) => hasVersion(c, version));
+  return candidates.filter((c): c is CurrentCopy => hasVersion(c, version));
 }

@@ -1,6 +1,5 @@
-import { cephCrc32c } from '../bytes/crc32c.ts';
 import { nameToText } from '../bytes/names.ts';
-import type { ObjectInfo } from '../ceph/object-info.ts';
+import { flawOf } from '../ceph/object-info.ts';
 import { objectHash } from '../ceph/placement.ts';
 import { errorText, isSourceFault } from '../errors/salvage-error.ts';
 import { FEATURE_JOURNALING } from '../rbd/features.ts';
@@ -9,10 +8,9 @@ import { type JournalEntry, parseJournalObject } from '../rbd/journal-entry.ts';
 import { type JournalEvent, parseJournalEvent } from '../rbd/journal-event.ts';
 import { uncommittedEntries } from '../rbd/journal-replay.ts';
 import { journalObject } from '../rbd/names.ts';
-import { currentCopies } from './current-copies.ts';
+import { type CurrentCopy, currentCopies } from './current-copies.ts';
 import type { EvidenceReader } from './examine-headless.ts';
 import type { Layer } from './layer.ts';
-import type { Candidate } from './object-candidates.ts';
 
 /** A write that is in the image's journal and perhaps not yet in its objects; in order. */
 export interface JournalWrite {
@@ -34,7 +32,6 @@ const OBJECT_LIMIT = 64 << 20;
 /** More than any journal has that is not trimmed: what a header claims beyond is not looked for. */
 const MOST_OBJECTS = 4096;
 const MAX_SET = 1n << 40n;
-const CRC_SEED = 0xffffffff;
 
 /** Events that change no data of the head. */
 const HARMLESS: ReadonlySet<JournalEvent['type']> = new Set([
@@ -69,16 +66,8 @@ function writeOf(event: JournalEvent): JournalWrite[] | undefined {
   }
 }
 
-/** Why an object's bytes are not those that were written, by its object_info. */
-function flawOf(bytes: Uint8Array, info: ObjectInfo | undefined): string | undefined {
-  if (info === undefined) return 'its object_info is lost or damaged';
-  if (info.size !== bytes.length) return `${bytes.length} bytes, object_info says ${info.size}`;
-  const isSame = info.dataDigest === undefined || cephCrc32c(CRC_SEED, bytes) === info.dataDigest;
-  return isSame ? undefined : 'its bytes do not match the checksum in object_info';
-}
-
 /** Entries of a journal_data object, by the first copy that is as it was written; else what can be read of the best one. */
-async function readObject(copies: readonly Candidate[], reader: EvidenceReader) {
+async function readObject(copies: readonly CurrentCopy[], reader: EvidenceReader) {
   let entries: JournalEntry[] = [];
   let problem = 'no copy that counts can be read';
   for (const copy of copies) {
@@ -125,15 +114,19 @@ function* lostObjects(
   found: ReadonlySet<number>,
 ): Generator<string> {
   const { splayWidth: width = 0, minimumSet, activeSet } = journal;
-  if ((activeSet - minimumSet) * BigInt(width) > MOST_OBJECTS || activeSet > MAX_SET) {
-    yield `its journal claims object sets ${minimumSet} to ${activeSet}: whether all of them are here is not known`;
+  const sets = activeSet - minimumSet;
+  if (width === 0 || sets < 0n || sets * BigInt(width) > MOST_OBJECTS || activeSet > MAX_SET) {
+    yield `its journal claims object sets ${minimumSet} to ${activeSet} of ${width}: whether all of them are here is not known`;
     return;
   }
   const first = Number(minimumSet) * width;
   const end = (Number(activeSet) + 1) * width;
   // What was committed last lies in objects that are not trimmed yet.
-  const committed = new Set(imageClient(journal)?.commitPositions.map(({ objectNo }) => objectNo));
-  for (let objectNo = first; objectNo < end; objectNo++) {
+  const positions = imageClient(journal)?.commitPositions ?? [];
+  const committed = new Set(positions.map(({ objectNo }) => objectNo));
+  const expected = new Set([...committed].filter((objectNo) => objectNo >= first));
+  for (let objectNo = first; objectNo < end; objectNo++) expected.add(objectNo);
+  for (const objectNo of expected) {
     if (found.has(objectNo)) continue;
     const name = `${dataPrefix(layer)}${objectNo}`;
     const why = committed.has(objectNo) ? 'it is lost' : mayBeLost(layer, journal, name);

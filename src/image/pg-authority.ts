@@ -100,7 +100,9 @@ export class PgAuthority {
     }
   }
 
-  readonly #isScanned = (osd: number): boolean => {
+  /** Was the disk scanned that an OSD of this number had last? One that was replaced, or an old copy of it, is another. */
+  readonly isScanned = (osd: number): boolean => {
+    this.#byPool ??= this.#load();
     const { osds, osdMap } = this.#cluster;
     this.#scanned ??= new Set(
       osds
@@ -152,7 +154,7 @@ export class PgAuthority {
     const decision = choosePgAuthority(held, {
       erasure: this.#isErasure(pool),
       blind: new Map(blindHere.map(({ osd }) => [osd.index, osd.name])),
-      wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all, this.#isScanned),
+      wentOn: (peers, all) => wentOnWithout(osdMap, pool, peers, all, this.isScanned),
       together: () => this.#objectsTogether(pool).get(cell),
     });
     const unlisted = blindHere.find((pg) => pg.unlisted);
@@ -195,7 +197,9 @@ export class PgAuthority {
     }
   }
 
-  #isErasure = (pool: number): boolean => this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure';
+  #isErasure(pool: number): boolean {
+    return this.#cluster.osdMap?.pools.get(pool)?.type === 'erasure';
+  }
 
   /**
    * Notes why what the copies here of a PG say may be out of date, where something else than they tells so.

@@ -72,19 +72,19 @@ export function countTogether(
   cells: ReadonlyMap<number, readonly PgCopy[]>,
 ): Map<number, number> | undefined {
   const held = new Map<number, Held>();
-  let left = LIMIT;
   for (const [cell, copies] of cells) {
-    for (const { listed } of copies) left -= listed;
     const byOsd = new Map(copies.map((copy) => [copy.osd.index, copy]));
     held.set(cell, { copies: byOsd, distinct: new Distinct(), known: new Map() });
   }
-  if (left < 0) return undefined;
   const osds = new Set([...cells.values()].flat().map(({ osd }) => osd));
-  const add = (osd: number, hash: number, code: number): void => {
+  let left = LIMIT;
+  const heldBy = (osd: number, hash: number): Held | undefined => {
     const own = held.get(lowBits(hash, bits));
-    if (!own?.copies.has(osd)) return;
-    own.distinct.add(code);
-    own.known.set(osd, (own.known.get(osd) ?? 0) + 1);
+    return own?.copies.has(osd) && --left >= 0 ? own : undefined;
+  };
+  const add = ({ distinct, known }: Held, osd: number, code: number): void => {
+    distinct.add(code);
+    known.set(osd, (known.get(osd) ?? 0) + 1);
   };
   let groups = 0;
   for (const { pool: own, postings } of cluster.dataPrefixes()) {
@@ -92,10 +92,12 @@ export function countTogether(
     const group = groups++;
     for (const { osd, segment, group: entry } of postings) {
       if (!osds.has(osd)) continue;
+      if (left < 0) return undefined;
       const { length, objectNo, snap, hash, unit } = segment.rows(entry);
       for (let i = 0; i < length; i++) {
         if (segment.dead.has(unit[i]!)) continue;
-        add(osd.index, hash[i]!, objectCode(group, objectNo[i]!, snap[i]!));
+        const pg = heldBy(osd.index, hash[i]!);
+        if (pg !== undefined) add(pg, osd.index, objectCode(group, objectNo[i]!, snap[i]!));
       }
     }
   }
@@ -105,13 +107,16 @@ export function countTogether(
       for (const { id } of segment.named()) {
         // A PG's metadata is none of its objects.
         if (id.pool !== pool || id.name.length === 0) continue;
+        const pg = heldBy(osd.index, id.hash);
+        if (pg === undefined) continue;
         const name = [...[id.namespace, id.key, id.name].map(binaryKey), id.snap].join('/');
         const number = names.get(name) ?? names.size;
         names.set(name, number);
-        add(osd.index, id.hash, objectCode(-1, number, 0));
+        add(pg, osd.index, objectCode(-1, number, 0));
       }
     }
   }
+  if (left < 0) return undefined;
   return new Map(
     [...held].map(([cell, { copies, distinct, known }]) => {
       const others = [...copies].map(([osd, { listed }]) => listed - (known.get(osd) ?? 0));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cephCrc32c } from '../../src/bytes/crc32c.ts';
 import { NOSNAP } from '../../src/ceph/encoding.ts';
-import { decodeObjectInfo, isWhiteout, OBJECT_FLAG } from '../../src/ceph/object-info.ts';
+import { decodeObjectInfo, flawOf, isWhiteout, OBJECT_FLAG } from '../../src/ceph/object-info.ts';
 import { blob, concat, framed, hex, patched, u8, u32, u64 } from '../helpers/hex.ts';
 import { expectSurvivesLies, expectTruncationsCorrupt } from './damage.ts';
 import { OBJECT_INFO_CLONE, OBJECT_INFO_HEAD, OBJECT_INFO_WHITEOUT } from './samples.ts';
@@ -132,5 +132,24 @@ describe('object infos of other releases', () => {
 
   it('refuses what no supported release wrote', () => {
     expect(() => decodeObjectInfo(objectInfo(7, spec))).toThrow('version 7 is older');
+  });
+});
+
+describe('flawOf', () => {
+  const info = decodeObjectInfo(OBJECT_INFO_HEAD);
+  /** what that real object holds */
+  const bytes = Buffer.from('overwrite validated');
+  const flipped = Buffer.from(bytes);
+  flipped[3]! ^= 1;
+
+  it('finds none in the bytes that were written', () => {
+    expect(flawOf(bytes, info)).toBeUndefined();
+  });
+
+  it('tells other bytes by the checksum, where there is one', () => {
+    expect(flawOf(flipped, info)).toMatch(/do not match the checksum/);
+    const { dataDigest: _, ...without } = info;
+    expect(flawOf(flipped, without)).toBeUndefined();
+    expect(flawOf(bytes.subarray(1), without)).toBe('18 bytes, object_info says 19');
   });
 });

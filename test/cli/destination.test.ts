@@ -226,6 +226,14 @@ describe('DEST among the sources', () => {
     expect(fingerprint(osds)).toBe(before);
   });
 
+  it('refuses a report where none can be written, before anything is', async () => {
+    const out = path.join(work.path, 'unreported.raw');
+    const argv = ['export', SPEC, out, '--report', work.path, '--catalog', catalog];
+    const { status, stderr } = await salvage(argv);
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/is a directory: no report/)]);
+    expect(existsSync(out)).toBe(false);
+  });
+
   it('is beside a report whatever that is called', async () => {
     const place = path.join(work.path, 'names');
     mkdirSync(place);

@@ -12,6 +12,9 @@ const NONE = new Uint8Array(0);
 const OBJECTS = 33;
 
 interface Parts {
+  /** uuids of the disks that were scanned, and what the map says of each OSD */
+  disks?: string[];
+  lives?: { uuid: string; upFrom: number }[];
   /** seeds of the PGs that each OSD holds */
   seeds: number[][];
   pgBits?: number;
@@ -34,12 +37,12 @@ function metadata(seed: number, pgBits: number | undefined): MetadataObject {
   };
 }
 
-function authority({ seeds, pgBits, pgNum, bare = [] }: Parts): PgAuthority {
+function authority({ seeds, pgBits, pgNum, bare = [], disks, lives }: Parts): PgAuthority {
   const osds = seeds.map((own, index): ClusterOsd => {
     const names = [...own.map((seed) => `${POOL}.${seed.toString(16)}_head`), ...bare];
     const units = names.map((name) => [Buffer.from(name)]);
     const catalog = {
-      ...{ location: {}, identity: { whoami: index } },
+      ...{ location: {}, identity: { whoami: index, osdFsid: disks?.[index] } },
       pgMetadata: () => own.map((seed) => metadata(seed, pgBits)),
       segments: [
         {
@@ -51,7 +54,10 @@ function authority({ seeds, pgBits, pgNum, bare = [] }: Parts): PgAuthority {
     return { index, name: `osd.${index}`, catalog: catalog as unknown as CatalogOsd };
   });
   const pools = new Map([[POOL, { pgNum, size: 1, type: 'replicated' }]]);
-  const osdMap = pgNum === undefined ? undefined : ({ pools, osds: [] } as unknown as OsdMap);
+  const osdMap =
+    pgNum === undefined
+      ? undefined
+      : ({ pools, osds: (lives ?? []).map((life) => ({ life })) } as unknown as OsdMap);
   return new PgAuthority({ osds, osdMap } as unknown as Cluster);
 }
 
@@ -91,6 +97,28 @@ describe('PGs of a pool that no map tells of', () => {
     expect(osdsOf(pgs, 0xabcd0000)).toEqual([0, 1]);
     expect(pgs.decide(POOL, 0xabcd0000).absenceDoubt).toBeUndefined();
     expect(pgs.problems).toEqual([]);
+  });
+});
+
+describe('isScanned', () => {
+  const UUIDS = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
+  const scanned = (disks: string[], upFrom: number) => {
+    // PG_INFO has same_interval_since 14.
+    const lives = UUIDS.map((uuid) => ({ uuid, upFrom }));
+    const pgs = authority({ seeds: [[0], [1]], pgNum: 2, disks, lives });
+    return [0, 1, 2].map(pgs.isScanned);
+  };
+
+  it('tells which OSDs the disks are of', () => {
+    expect(scanned(UUIDS, 14)).toEqual([true, true, false]);
+  });
+
+  it('takes no disk for another of the same number', () => {
+    expect(scanned([UUIDS[0]!, UUIDS[0]!], 14)).toEqual([true, false, false]);
+  });
+
+  it('takes no copy of a disk from before its OSD was started again for it', () => {
+    expect(scanned(UUIDS, 15)).toEqual([false, false, false]);
   });
 });
 

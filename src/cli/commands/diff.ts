@@ -6,7 +6,7 @@ import { LossMap } from '../../export/loss-map.ts';
 import type { Losses } from '../../export/plan.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { type DiffEndpoints, type DiffOptions, diffEnds } from '../diff-ends.ts';
-import { interruptible } from '../interruptible.ts';
+import { untilInterrupted } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -17,7 +17,7 @@ import {
 import { showRanges } from '../render/recovery-report.ts';
 import { table } from '../render/table.ts';
 import { allDoubtful, wholeDoubts } from '../render/whole-doubt.ts';
-import { openSource } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface DiffCommandOptions extends CommonOptions, DiffOptions {
   wholeObject?: boolean;
@@ -96,35 +96,29 @@ export async function diff(
   options: DiffCommandOptions,
   context: CommandContext,
 ): Promise<ExitCode> {
-  const source = await openSource(options, context);
-  const { signal, done } = interruptible(context);
-  try {
-    const ends = await diffEnds(source, options, context);
-    const list = new ExtentList();
-    const losses: Losses = { lost: new LossMap(), doubtful: new LossMap() };
-    if (options.wholeObject) await byObject(ends, list, losses, signal);
-    else await byContent(ends, list, losses, context, signal);
-    const lost = losses.lost.ranges();
-    const { to: layer, journal } = ends;
-    const told = { lost, doubtful: losses.doubtful.ranges() };
-    const doubtful = allDoubtful({ source, layer, journal, ...told });
-    const isKnown = wholeDoubts(source, layer.image, journal).length === 0;
-    // Where all is in doubt, what is not listed is so too: to list all of it would tell nothing.
-    const extents = markLosses(list.extents, told).map((extent) =>
-      isKnown ? extent : { ...extent, doubtful: true as const },
-    );
-    if (context.json) printJson(context, extents.map(extentJson));
-    else context.streams.stdout.write(extentTable(extents));
-    showRanges('lost', lost, context);
-    showRanges('doubtful', doubtful, context);
-    return isKnown && lost.length + doubtful.length === 0 ? EXIT.ok : EXIT.incomplete;
-  } catch (error) {
-    if (signal.aborted && error === signal.reason) return EXIT.interrupted;
-    throw error;
-  } finally {
-    done();
-    await source.close();
-  }
+  return withSource(options, context, (source) =>
+    untilInterrupted(context, async (signal) => {
+      const ends = await diffEnds(source, options, context);
+      const list = new ExtentList();
+      const losses: Losses = { lost: new LossMap(), doubtful: new LossMap() };
+      if (options.wholeObject) await byObject(ends, list, losses, signal);
+      else await byContent(ends, list, losses, context, signal);
+      const lost = losses.lost.ranges();
+      const { to: layer, journal } = ends;
+      const told = { lost, doubtful: losses.doubtful.ranges() };
+      const doubtful = allDoubtful({ source, layer, journal, ...told });
+      const isKnown = wholeDoubts(source, layer.image, journal).length === 0;
+      // Where all is in doubt, what is not listed is so too: to list all of it would tell nothing.
+      const extents = markLosses(list.extents, told).map((extent) =>
+        isKnown ? extent : { ...extent, doubtful: true as const },
+      );
+      if (context.json) printJson(context, extents.map(extentJson));
+      else context.streams.stdout.write(extentTable(extents));
+      showRanges('lost', lost, context);
+      showRanges('doubtful', doubtful, context);
+      return isKnown && lost.length + doubtful.length === 0 ? EXIT.ok : EXIT.incomplete;
+    }),
+  );
 }
 
 export function registerDiff({ program, run }: Registry): void {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { nameToText } from '../../bytes/names.ts';
 import { EXIT, type ExitCode } from '../../errors/exit-codes.ts';
-import { SalvageError, usageError } from '../../errors/salvage-error.ts';
+import { usageError } from '../../errors/salvage-error.ts';
 import type { CopyTotals, Verify } from '../../export/copy-plans.ts';
 import { diffRuns } from '../../export/diff-extents.ts';
 import { RecordWriter, writeDiff } from '../../export/diff-writer.ts';
@@ -10,7 +10,7 @@ import { LossMap } from '../../export/loss-map.ts';
 import { snapshotName } from '../../image/image.ts';
 import { type CommandContext, printJson } from '../context.ts';
 import { type DiffEndpoints, type DiffOptions, diffEnds } from '../diff-ends.ts';
-import { interruptible } from '../interruptible.ts';
+import { untilInterrupted } from '../interruptible.ts';
 import type { Registry } from '../main.ts';
 import {
   addCommonOptions,
@@ -20,8 +20,9 @@ import {
 } from '../options.ts';
 import { recoveryReport, showExport } from '../render/recovery-report.ts';
 import { checkReportFile, writeReport } from '../report-file.ts';
-import { openSource, type Source } from '../source.ts';
+import type { Source } from '../source.ts';
 import { toDestination } from '../stream-destination.ts';
+import { withSource } from '../with-source.ts';
 
 interface ExportDiffOptions extends CommonOptions, DiffOptions {
   dest: string;
@@ -77,9 +78,7 @@ export async function exportDiff(
   if (dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
-  const source = await openSource(options, context);
-  const { signal, done } = interruptible(context);
-  try {
+  const compare = async (source: Source, signal: AbortSignal): Promise<ExitCode> => {
     checkReportFile(options, source);
     const ends = await diffEnds(source, options, context);
     const started = Date.now();
@@ -97,14 +96,11 @@ export async function exportDiff(
     await writeReport(result, options);
     showExport(result, undefined, context);
     return result.complete ? EXIT.ok : EXIT.incomplete;
-  } catch (error) {
-    if (!signal.aborted || error instanceof SalvageError) throw error;
-    context.warn('interrupted: nothing was left behind');
-    return EXIT.interrupted;
-  } finally {
-    done();
-    await source.close();
-  }
+  };
+  return withSource(options, context, (source) => {
+    const run = (signal: AbortSignal) => compare(source, signal);
+    return untilInterrupted(context, run, 'interrupted: nothing was left behind');
+  });
 }
 
 export function registerExportDiff({ program, run }: Registry): void {

@@ -24,7 +24,8 @@ import { showExport } from '../render/recovery-report.ts';
 import { checkReportFile, lacksReport, writeReport } from '../report-file.ts';
 import { selectImage } from '../select-image.ts';
 import { isGlob, selectMany } from '../select-many.ts';
-import { openSource, type Source } from '../source.ts';
+import type { Source } from '../source.ts';
+import { withSource } from '../with-source.ts';
 
 interface ExportCommandOptions extends ExportOptions {
   /** what is to be exported, as it was given: one spec, several, or patterns */
@@ -136,16 +137,13 @@ export async function exportImages(
   if (options.dest === '-' && context.json) {
     throw usageError('--format json needs standard output for itself: name a file as DEST');
   }
-  const source = await openSource(options, context);
-  try {
+  return withSource(options, context, (source) => {
     const { all, specs } = options;
     const several = all === true || specs.length > 1 || isPattern(source, specs, options);
-    return await untilInterrupted(context, (signal) =>
+    return untilInterrupted(context, (signal) =>
       (several ? exportSeveral : exportSingle)(options, source, context, signal),
     );
-  } finally {
-    await source.close();
-  }
+  });
 }
 
 export function registerExport({ program, run }: Registry): void {

@@ -6,7 +6,6 @@ import type { ImageRange } from '../../export/plan.ts';
 import { type Image, imageSpecText, snapshotName } from '../../image/image.ts';
 import type { ReplayedJournal } from '../../image/image-journal.ts';
 import { type Layer, layersOf } from '../../image/layer.ts';
-import { isDiskOf } from '../../image/went-on-without.ts';
 import type { CommandContext } from '../context.ts';
 import { bytesText, countText, durationText } from '../progress.ts';
 import type { Source } from '../source.ts';
@@ -39,14 +38,8 @@ export function missingOsds(
     const bytes = sumOf(ranges.filter((range) => range.osds?.includes(osd.name)));
     missing.push({ osd: osd.name, bytes, reason: 'scanned before, not at hand now' });
   }
-  const scanned = new Set(
-    cluster.osds
-      .map(({ catalog }) => catalog.identity)
-      .filter((identity) => isDiskOf(cluster.osdMap, identity))
-      .map(({ whoami }) => whoami),
-  );
   for (const [number, state] of (cluster.osdMap?.osds ?? []).entries()) {
-    if (!state.exists || scanned.has(number)) continue;
+    if (!state.exists || cluster.pgs.isScanned(number)) continue;
     missing.push({ osd: `osd.${number}`, reason: 'in the OSD map, never scanned' });
   }
   return missing.sort((a, b) => (b.bytes ?? 0) - (a.bytes ?? 0));
