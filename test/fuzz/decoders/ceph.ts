@@ -10,7 +10,7 @@ import {
 import { decodeHashInfo } from '../../../src/ceph/hinfo.ts';
 import { decodeGhobject, decodeHobject } from '../../../src/ceph/hobject.ts';
 import { decodeDivergentPriors, decodeMissingItem } from '../../../src/ceph/missing.ts';
-import { decodeObjectInfo } from '../../../src/ceph/object-info.ts';
+import { decodeObjectInfo, flawOf } from '../../../src/ceph/object-info.ts';
 import {
   decodeFileStoreSuperblock,
   decodeOsdSuperblock,
@@ -37,7 +37,7 @@ function repairLogEntry(bytes: Uint8Array): void {
 }
 
 export const CEPH: Decoders = {
-  'object-info': { run: decodeObjectInfo },
+  'object-info': { run: (bytes) => flawOf(bytes, decodeObjectInfo(bytes)) },
   snapset: { run: decodeSnapSet },
   'hash-info': { run: decodeHashInfo },
   hobject: { run: decodeHobject },
