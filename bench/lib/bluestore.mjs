@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { crc32c } from '@node-rs/crc32';
+import { headerOmap, objectInfo, pgInfo, snapSet } from './ceph-objects.mjs';
 import { logFile } from './leveldb.mjs';
 
 /** Writes a BlueStore device with as many objects as wanted: docs/formats/bluestore.md, kv.md. */
@@ -11,27 +12,17 @@ const BLOCK = 4096;
 const OBJECT = 4 << 20;
 const BLOB = 64 << 10;
 const PG_BITS = 7;
+/** Reversed hashes that are of one PG. */
+const PG_SPAN = 2 ** (32 - PG_BITS);
 const POOL = 2;
 const FAMILIES = ['default', 'O-0', 'O-1', 'O-2'];
+const SHARDING = 'O(3,0-13)';
+/** What of an object's key tells its family: shard, pool and hash. */
+const KEY_HEAD = 13;
 const TABLE_BYTES = 64 << 20;
 /** Room for a table: it ends with its last block and its index. */
 const TABLE_ROOM = TABLE_BYTES + (4 << 20);
 const RESTART_INTERVAL = 16;
-
-/** `_` of a 4 MiB object and an empty `snapset`, as Ceph 16.2 wrote them. */
-const OBJECT_INFO = Buffer.from(
-  '11081f01000004034700000000000000260000007262645f646174612e3130326234326139633138362e303030303030' +
-    '30303030303030303062feffffffffffffffc03968f20000000000020000000000000006031c0000000200000000000000' +
-    'ffffffff0000000000000000ffffffffffffffff00000000dd0000000000000033000000d90000000000000033000000' +
-    '020215000000082b10000000000000f7060000000000000000000000004000000000004be0006b685192070202150000' +
-    '00000000000000000000000000000000000000000000000000000000000000000000dd00000000000000000000000000' +
-    '000000040000004be0006b4a90a107ffffffffffffffff0000400000000000000040000000000000000000',
-  'hex',
-);
-const SNAPSET = Buffer.from(
-  '03021d0000000000000000000000010000000000000000000000000000000000000000',
-  'hex',
-);
 
 const num = (bytes, n) => {
   const b = Buffer.alloc(bytes);
@@ -200,14 +191,33 @@ function onodeKey(reversedHash, name) {
   return key;
 }
 
-const onode = (nid, shards, rest) => {
-  const attrs = [u32(2), blob('_'), blob(OBJECT_INFO), blob('snapset'), blob(SNAPSET)];
+/** The version of every object, and of the PGs that hold them. */
+const VERSION = 1000;
+const NO_SNAPSET = snapSet([]);
+/** bluestore_onode_t::flags: omap, and where it lies */
+const OMAP = { none: 0, pgMeta: 1 | 2, perPg: 1 | 8 };
+
+const attrsOf = (name, hash, size) => ({
+  _: objectInfo({ name, hash, pool: POOL, size, version: VERSION }),
+  snapset: NO_SNAPSET,
+});
+
+const NOTHING = Buffer.alloc(0);
+const u32be = (n) => u32(n).swap32();
+const u64be = (n) => u64(n).swap64();
+/** Numbers of their onodes; those of objects are above. */
+const pgNid = (place) => 1 + place;
+const headerNid = (image) => 1000 + image;
+
+const onode = ({ nid, size, attrs, flags = OMAP.none, shards = [], rest = NOTHING }) => {
+  const pairs = Object.entries(attrs).flatMap((pair) => pair.map(blob));
   const list = shards.flatMap(({ offset, bytes }) => [varint(offset), varint(bytes)]);
   const fields = [
     varint(nid),
-    varint(OBJECT),
-    ...attrs,
-    u8(0),
+    varint(size),
+    u32(pairs.length / 2),
+    ...pairs,
+    u8(flags),
     u32(shards.length),
     ...list,
     varint(0),
@@ -229,12 +239,33 @@ function extentMap(deviceOffset, blobs, checksum) {
   return Buffer.concat([u8(2), varint(blobs), ...extents]);
 }
 
+/** Omap of PGs and headers: `pgs` of them, `headers` by image with their reversed hash, ascending. */
+function addOmap(family, { pgs, headers, size }) {
+  const put = (head, omap) => {
+    for (const key of Object.keys(omap).sort())
+      family.add(Buffer.concat([head, Buffer.from(`.${key}`)]), omap[key]);
+  };
+  for (let place = 0; place < pgs; place++) {
+    const seed = reverseBits32(place * PG_SPAN);
+    const omap = {
+      _epoch: u32(42),
+      _info: pgInfo({ pool: POOL, seed, version: VERSION }),
+      may_include_deletes_in_missing: NOTHING,
+    };
+    put(Buffer.concat([Buffer.from('P\0'), u64be(pgNid(place))]), omap);
+  }
+  for (const [image, reversedHash] of headers) {
+    const place = [u64be(POOL), u32be(reversedHash), u64be(headerNid(image))];
+    put(Buffer.concat([Buffer.from('p\0'), ...place]), headerOmap({ id: imageId(image), size }));
+  }
+}
+
 /** name, number, size and place of a file in BlueFS, as operations of its log */
-function fileOps(name, ino, size, offset) {
+function fileOps(directory, name, ino, size, offset) {
   const length = Math.ceil(size / BLOB) * BLOB;
   const extent = framed(1, 1, lba(offset), lowz(length), u8(1));
   const node = framed(1, 1, varint(ino), varint(size), Buffer.alloc(9), u32(1), extent);
-  return [u8(8), node, u8(4), blob('db'), blob(name), u64(ino)];
+  return [u8(8), node, u8(4), blob(directory), blob(name), u64(ino)];
 }
 
 function label(size) {
@@ -253,14 +284,21 @@ const LOG_AT = 8192;
 const LOG_BYTES = 4 << 20;
 const FILES_AT = 16 << 20;
 
-export const objectName = (image, no) =>
-  `rbd_data.${(0x10000 + image).toString(16)}.${no.toString(16).padStart(16, '0')}`;
+function reverseBits32(value) {
+  let reversed = 0;
+  for (let bit = 0; bit < 32; bit++) reversed |= ((value >>> bit) & 1) << (31 - bit);
+  return reversed >>> 0;
+}
+
+const imageId = (image) => (0x10000 + image).toString(16);
+const objectName = (image, no) => `rbd_data.${imageId(image)}.${no.toString(16).padStart(16, '0')}`;
 
 /**
  * @param onodes objects of 4 MiB, 256 to an image or as many as have data, each with a record and a shard of its extent map
  * @param dataObjects how many of image 0 have data (the same 4 KiB again and again)
+ * @param hash Ceph's string hash
  */
-export function makeDevice(file, { onodes, dataObjects }) {
+export function makeDevice(file, { onodes, dataObjects, hash }) {
   if (onodes < dataObjects) throw new Error('more objects with data than objects');
   const fd = fs.openSync(file, 'w');
   let next = FILES_AT;
@@ -289,21 +327,54 @@ export function makeDevice(file, { onodes, dataObjects }) {
   // Rounded down, so that image 0 has that many.
   const images = Math.max(1, Math.floor(onodes / Math.max(256, dataObjects)));
   const start = u32(0);
-  for (let i = 0; i < onodes; i++) {
+  const headers = new Map();
+  const add = (reversedHash, name, record) => {
+    const key = onodeKey(reversedHash, name);
+    const family = objects[hash(key, 0, KEY_HEAD) % objects.length];
+    family.add(key, onode(record));
+    return (suffix, value) => family.add(Buffer.concat([key, suffix]), value);
+  };
+  const step = Math.ceil(onodes / collections.length);
+  for (let i = 0, nid = onodes, pgs = 0; i < onodes; i++) {
+    const reversedHash = Math.floor((i * 2 ** 32) / onodes);
+    // Names of PGs are empty: they come first of their hash. Headers lie between two objects.
+    for (; pgs * PG_SPAN <= reversedHash; pgs++) {
+      const pg = { nid: pgNid(pgs), size: 0, attrs: {}, flags: OMAP.pgMeta };
+      add(pgs * PG_SPAN, '', pg);
+    }
+    if (i % step === 1 && headers.size < images) {
+      const about = headers.size;
+      const name = `rbd_header.${imageId(about)}`;
+      const attrs = attrsOf(name, reverseBits32(reversedHash - 1), 0);
+      add(reversedHash - 1, name, { nid: headerNid(about), size: 0, attrs, flags: OMAP.perPg });
+      headers.set(about, reversedHash - 1);
+    }
     const image = i % images;
     const no = Math.floor(i / images);
-    const key = onodeKey(Math.floor((i * 2 ** 32) / onodes), objectName(image, no));
-    const family = objects[Math.floor((i * 2 ** 11) / onodes) % objects.length];
+    const name = objectName(image, no);
     const hasData = image === 0 && no < dataObjects;
+    const record = {
+      nid: ++nid,
+      size: OBJECT,
+      attrs: attrsOf(name, reverseBits32(reversedHash), OBJECT),
+    };
     if (hasData) {
       const at = dataAt + no * OBJECT;
       fs.writeSync(fd, page, 0, page.length, at);
-      family.add(key, onode(i + 1, [], blob(extentMap(at, OBJECT / BLOB, checksum))));
+      add(reversedHash, name, { ...record, rest: blob(extentMap(at, OBJECT / BLOB, checksum)) });
       continue;
     }
-    family.add(key, onode(i + 1, [{ offset: 0, bytes: shard.length }], Buffer.alloc(0)));
-    family.add(Buffer.concat([key, start, Buffer.from('x')]), shard);
+    const also = add(reversedHash, name, {
+      ...record,
+      shards: [{ offset: 0, bytes: shard.length }],
+    });
+    also(Buffer.concat([start, Buffer.from('x')]), shard);
   }
+  addOmap(main, {
+    pgs: collections.length,
+    headers,
+    size: (dataObjects || Math.floor(onodes / images)) * OBJECT,
+  });
   const size = dataAt + dataObjects * OBJECT;
   writeRest(device, [main, ...objects], size);
   fs.ftruncateSync(fd, size);
@@ -314,12 +385,12 @@ export function makeDevice(file, { onodes, dataObjects }) {
 
 function writeRest(device, families, size) {
   const { fd } = device;
-  const ops = [u8(1), u8(6), blob('db')];
+  const ops = [u8(1), u8(6), blob('db'), u8(6), blob('sharding')];
   let ino = 2;
-  const put = (name, bytes) => {
+  const put = (name, bytes, directory = 'db') => {
     const { offset } = device.room();
     fs.writeSync(fd, bytes, 0, bytes.length, offset);
-    ops.push(...fileOps(name, ino++, bytes.length, offset));
+    ops.push(...fileOps(directory, name, ino++, bytes.length, offset));
   };
   const edits = [];
   for (const [id, family] of families.entries()) {
@@ -327,7 +398,9 @@ function writeRest(device, families, size) {
     const about = [varint(200), varint(id)];
     if (id > 0) edits.push(Buffer.concat([...about, varint(201), sized(FAMILIES[id])]));
     const files = family.tables.flatMap(({ number, offset, writer }) => {
-      ops.push(...fileOps(`${String(number).padStart(6, '0')}.sst`, ino++, writer.size, offset));
+      ops.push(
+        ...fileOps('db', `${String(number).padStart(6, '0')}.sst`, ino++, writer.size, offset),
+      );
       const keys = [sized(writer.smallest), sized(writer.largest)];
       return [
         varint(103),
@@ -355,6 +428,7 @@ function writeRest(device, families, size) {
   put('MANIFEST-000005', logFile([first, ...edits]));
   put('000006.log', logFile([Buffer.concat([u64(1), u32(0)])]));
   put('CURRENT', Buffer.from('MANIFEST-000005\n'));
+  put('def', Buffer.from(SHARDING), 'sharding');
   const bytes = Buffer.concat(ops);
   const transaction = framed(1, 1, FSID, u64(1), blob(bytes), u32(cephCrc(bytes)));
   fs.writeSync(fd, transaction, 0, transaction.length, LOG_AT);

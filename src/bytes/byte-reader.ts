@@ -101,8 +101,26 @@ export class ByteReader {
     return Number(value);
   }
 
+  /** A varint of up to 28 bits, which nearly all are, in number arithmetic; -1 where it is another, and nothing is taken. */
+  #shortVarint(): number {
+    const { bytes, pos } = this;
+    let value = 0;
+    for (let i = 0; i < 4; i++) {
+      const byte = bytes[pos + i];
+      if (byte === undefined) return -1;
+      value |= (byte & 0x7f) << (7 * i);
+      if (byte < 0x80) {
+        this.pos = pos + i + 1;
+        return value;
+      }
+    }
+    return -1;
+  }
+
   /** LEB128, at most 32 bits (RocksDB varint32). */
   varint32(): number {
+    const short = this.#shortVarint();
+    if (short >= 0) return short;
     const value = this.varint64();
     if (value > 0xffffffffn) throw this.fail(`varint ${value} does not fit 32 bits`);
     return Number(value);
@@ -110,15 +128,10 @@ export class ByteReader {
 
   /** LEB128, at most 64 bits. */
   varint64(): bigint {
-    // Nearly all are short: stay in number arithmetic for the first 28 bits.
-    let low = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.u8();
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt(low);
-    }
-    let value = BigInt(low);
-    for (let shift = 28n; shift < 70n; shift += 7n) {
+    const short = this.#shortVarint();
+    if (short >= 0) return BigInt(short);
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
       const byte = this.u8();
       value |= BigInt(byte & 0x7f) << shift;
       if (byte < 0x80) {
@@ -131,6 +144,8 @@ export class ByteReader {
 
   /** A varint that is an offset or length: refused from 2^53 on. */
   varsize(): number {
+    const short = this.#shortVarint();
+    if (short >= 0) return short;
     const value = this.varint64();
     if (value > BigInt(Number.MAX_SAFE_INTEGER))
       throw this.fail(`size ${value} is beyond any device`);

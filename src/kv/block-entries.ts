@@ -36,6 +36,8 @@ export class BlockEntries {
   keyLength = 0;
   /** bytes the key has in common with the one before; 0 at restart points */
   shared = 0;
+  /** where the other bytes of the key are, up to `valueStart` */
+  ownStart = 0;
   valueStart = 0;
   valueEnd = 0;
   /** of the next entry */
@@ -95,13 +97,24 @@ export class BlockEntries {
     throw this.fail('bad length');
   }
 
+  /** Steps to the next entry; false at the end. @throws CORRUPT */
+  next(): boolean {
+    if (!this.step(true)) return false;
+    const { bytes, keyLength, ownStart } = this;
+    if (keyLength > this.key.length) this.#grow(keyLength);
+    const { key } = this;
+    for (let from = ownStart, to = this.shared; to < keyLength; from++, to++)
+      key[to] = bytes[from]!;
+    return true;
+  }
+
   /**
-   * Steps to the next entry; false at the end.
+   * `next` without the key, of which only the length is told: not to be mixed with it.
    * @param valueLength false for delta-encoded index entries, whose value reaches to an end only
    * its reader knows; it must then set `pos`
    * @throws CORRUPT
    */
-  next(valueLength = true): boolean {
+  step(valueLength: boolean): boolean {
     if (this.pos >= this.#end) return false;
     const shared = this.#varint();
     const own = this.#varint();
@@ -109,12 +122,9 @@ export class BlockEntries {
     const start = this.pos;
     const middle = start + own;
     if (shared > this.keyLength || middle + value > this.#end) throw this.fail('bad entry');
-    const length = shared + own;
-    if (length > this.key.length) this.#grow(length);
-    const { key, bytes } = this;
-    for (let from = start, to = shared; to < length; from++, to++) key[to] = bytes[from]!;
     this.shared = shared;
-    this.keyLength = length;
+    this.ownStart = start;
+    this.keyLength = shared + own;
     this.valueStart = middle;
     this.valueEnd = middle + value;
     this.pos = this.valueEnd;

@@ -206,8 +206,8 @@ export function salvageTable(
     }
   }
   if (used === undefined) return undefined;
-  const index = new TableIndex(0, false);
-  for (const handle of data.handles) index.add(new Uint8Array(0), 0, handle);
+  const index = new TableIndex(new Uint8Array(0), false);
+  for (const { offset, size } of data.handles) index.add(offset, size);
   const dropped = droppedOf(found, dataEnd) + Math.max(0, source.size - bytes.length);
   const n = data.handles.length;
   const reason = `${why}: ${n} data ${n === 1 ? 'block' : 'blocks'} found without index, ${dropped} bytes dropped`;

@@ -1,9 +1,8 @@
 import { ByteReader } from '../bytes/byte-reader.ts';
-import { BLOCK_TRAILER, type BlockHandle } from './block.ts';
+import { BLOCK_TRAILER } from './block.ts';
 import { BlockEntries } from './block-entries.ts';
 import { compareStretches, lowerBound } from './key-order.ts';
 import { KEY_TAIL } from './record.ts';
-import { readBlockHandle } from './table-footer.ts';
 
 /** How the index blocks of a table are written (docs/formats/kv.md, "Index blocks"). */
 export interface IndexForm {
@@ -26,41 +25,76 @@ export class TableIndex {
   readonly offsets: number[] = [];
   readonly sizes: number[] = [];
   readonly searchable: boolean;
-  #keys: Uint8Array;
-  readonly #keyEnds: number[] = [];
+  /** where keys are that stand there whole, as nearly all do */
+  readonly #block: Uint8Array;
+  /** keys that were put together: counted on from the block's end */
+  #made = new Uint8Array();
+  #madeEnd = 0;
+  readonly #starts: number[] = [];
+  readonly #lengths: number[] = [];
 
-  constructor(room: number, searchable: boolean) {
-    this.#keys = new Uint8Array(room);
+  /** @param block an unpacked index block; kept */
+  constructor(block: Uint8Array, searchable: boolean) {
+    this.#block = block;
     this.searchable = searchable;
   }
 
   get count(): number {
     return this.offsets.length;
   }
-  #keyStart(i: number): number {
-    return i === 0 ? 0 : this.#keyEnds[i - 1]!;
-  }
-  /** User key; a view. */
-  key(i: number): Uint8Array {
-    return this.#keys.subarray(this.#keyStart(i), this.#keyEnds[i]);
+
+  /** @param length of its user key, which stands at `start` of the index block */
+  add(offset: number, size: number, start = 0, length = 0): void {
+    this.#starts.push(start);
+    this.#lengths.push(length);
+    this.offsets.push(offset);
+    this.sizes.push(size);
   }
 
-  add(key: Uint8Array, length: number, handle: BlockHandle): void {
-    const start = this.#keyEnds.at(-1) ?? 0;
-    if (start + length > this.#keys.length) {
-      const room = new Uint8Array(Math.max(start + length, this.#keys.length * 2));
-      room.set(this.#keys);
-      this.#keys = room;
+  /**
+   * The same for a key that begins as the last one does, with `shared` bytes of it.
+   * @param own the rest of it
+   * @param tail bytes of it that are not the user key's
+   */
+  addCompressed(offset: number, size: number, shared: number, own: Uint8Array, tail: number): void {
+    const before = this.#starts.at(-1) ?? 0;
+    const at = this.#madeEnd;
+    const end = at + shared + own.length;
+    if (end > this.#made.length) {
+      const room = new Uint8Array(Math.max(end, this.#made.length * 2));
+      room.set(this.#made);
+      this.#made = room;
     }
-    this.#keys.set(key.subarray(0, length), start);
-    this.#keyEnds.push(start + length);
-    this.offsets.push(handle.offset);
-    this.sizes.push(handle.size);
+    const shift = this.#block.length;
+    if (before < shift) this.#made.set(this.#block.subarray(before, before + shared), at);
+    else this.#made.copyWithin(at, before - shift, before - shift + shared);
+    this.#made.set(own, at + shared);
+    this.#madeEnd = end;
+    this.add(offset, size, shift + at, Math.max(0, end - at - tail));
+  }
+
+  /** User key; a view. */
+  key(i: number): Uint8Array {
+    const start = this.#starts[i]!;
+    const end = start + this.#lengths[i]!;
+    const shift = this.#block.length;
+    if (start < shift) return this.#block.subarray(start, end);
+    return this.#made.subarray(start - shift, end - shift);
   }
 
   compareKey(i: number, to: Uint8Array): number {
-    const start = this.#keyStart(i);
-    return compareStretches(this.#keys, start, this.#keyEnds[i]! - start, to, 0, to.length);
+    const start = this.#starts[i]!;
+    const shift = this.#block.length;
+    const isWhole = start < shift;
+    const bytes = isWhole ? this.#block : this.#made;
+    return compareStretches(
+      bytes,
+      isWhole ? start : start - shift,
+      this.#lengths[i]!,
+      to,
+      0,
+      to.length,
+    );
   }
 
   /** First block that may hold keys not below `from`. */
@@ -75,37 +109,35 @@ function zigzag(value: bigint): number {
   return (value & 1n) === 0n ? half : -half - 1;
 }
 
-/** Blocks stand one after the other, so the size is all that changes. */
-function nextHandle(reader: ByteReader, previous: BlockHandle): BlockHandle {
-  const size = previous.size + zigzag(reader.varint64());
-  return { offset: previous.offset + previous.size + BLOCK_TRAILER, size };
-}
-
 /**
  * @param block an unpacked index block
  * @param offset of the block in its file, which no block of the table can lie behind
  * @throws CORRUPT
  */
 export function readTableIndex(block: Uint8Array, offset: number, form: IndexForm): TableIndex {
-  const index = new TableIndex(block.length, form.userKeys !== undefined);
+  const index = new TableIndex(block, form.userKeys !== undefined);
   const entries = new BlockEntries();
   entries.load(block, offset);
   const reader = new ByteReader(block, 'index block', offset);
   const tail = form.userKeys === true ? 0 : KEY_TAIL;
   let room = block.length * MAX_GROWTH + MIN_ROOM;
-  let handle: BlockHandle = { offset: 0, size: -BLOCK_TRAILER };
-  while (entries.next(!form.delta)) {
-    const length = Math.max(0, entries.keyLength - tail);
-    room -= length;
+  let end = 0;
+  let size = 0;
+  while (entries.step(!form.delta)) {
+    const { shared, ownStart, keyLength, valueStart } = entries;
+    room -= keyLength;
     if (room < 0) throw entries.fail('index keys grow beyond reason');
-    reader.seek(entries.valueStart);
-    const after = handle.offset + handle.size + BLOCK_TRAILER;
-    handle =
-      form.delta && entries.shared > 0 ? nextHandle(reader, handle) : readBlockHandle(reader);
+    reader.seek(valueStart);
+    // Blocks stand one after the other: the change of size may be all that is told.
+    const isDelta = form.delta && shared > 0;
+    const at = isDelta ? end : reader.varsize();
+    size = isDelta ? size + zigzag(reader.varint64()) : reader.varsize();
     if (form.firstKey) reader.slice();
     if (form.delta) entries.pos = reader.pos;
-    if (handle.size < 0 || handle.offset < after) throw entries.fail('blocks out of order');
-    index.add(entries.key, length, handle);
+    if (size < 0 || at < end) throw entries.fail('blocks out of order');
+    end = at + size + BLOCK_TRAILER;
+    if (shared === 0) index.add(at, size, ownStart, Math.max(0, keyLength - tail));
+    else index.addCompressed(at, size, shared, block.subarray(ownStart, valueStart), tail);
   }
   return index;
 }

@@ -7,11 +7,14 @@ import { Catalog } from '../../src/catalog/catalog.ts';
 import { NOSNAP } from '../../src/ceph/encoding.ts';
 import type { ImageRowJson } from '../../src/cli/render/image-rows.ts';
 import { openCatalogForReading } from '../../src/io/catalog-storage.ts';
+import { openKvStore } from '../../src/kv/kv-store.ts';
+import { blueFsDirectory } from '../../src/store/bluestore/bluefs-directory.ts';
 import { DEFERRED_PREFIX, decodeDeferred } from '../../src/store/bluestore/deferred.ts';
 import { ObjectExtents } from '../../src/store/bluestore/object-extents.ts';
 import { encodeObjectKey } from '../../src/store/bluestore/object-key.ts';
 import { decodeOnodeRecord } from '../../src/store/bluestore/onode.ts';
 import { openStore } from '../../src/store/bluestore/open-store.ts';
+import { readSharding, shardOf } from '../../src/store/bluestore/sharding.ts';
 import type { OsdLocation } from '../../src/store/object-store.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { locate, nameOf, scanOsd } from '../helpers/osd-objects.ts';
@@ -111,6 +114,26 @@ describe('images on BlueStore', () => {
     });
     store.close();
     expect(differing.length).toBeGreaterThan(0);
+  });
+
+  it("has every key in the family that the store's own rule names", () => {
+    const store = openStore(locate(path.join(osds, '0')), () => {});
+    const sharding = readSharding(store.bluefs);
+    const kv = openKvStore(blueFsDirectory(store.bluefs), () => {});
+    const counts = { O: 0, p: 0 };
+    for (const prefix of ['O', 'p'] as const) {
+      const shards = sharding.get(prefix)!;
+      for (let i = 0; i < shards.count; i++) {
+        for (const { key } of kv.iterate({}, `${prefix}-${i}`)) {
+          expect(shardOf(shards, key, key)).toBe(i);
+          counts[prefix]++;
+        }
+      }
+    }
+    kv.close();
+    store.close();
+    expect(counts.O).toBeGreaterThan(300);
+    expect(counts.p).toBeGreaterThan(100);
   });
 
   it('keeps everything when nothing has changed since the last scan', async () => {

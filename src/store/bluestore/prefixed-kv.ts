@@ -2,6 +2,7 @@ import { compareKeys } from '../../kv/key-order.ts';
 import type { KvEntry, KvStore } from '../../kv/kv-store.ts';
 import type { KeyRange } from '../../kv/table-blocks.ts';
 import { DEFAULT_FAMILY } from '../../kv/version.ts';
+import { type Sharding, shardOf } from './sharding.ts';
 
 /**
  * BlueStore's database by prefix. A prefix lives in the default column family, its keys behind
@@ -11,15 +12,32 @@ import { DEFAULT_FAMILY } from '../../kv/version.ts';
 export class PrefixedKv {
   readonly path: string;
   readonly #kv: KvStore;
+  readonly #sharding: Sharding;
   readonly #homes = new Map<string, Home[]>();
 
-  constructor(kv: KvStore, path: string) {
+  /** @param sharding says in which family a key is, where that is known: one place to look, instead of all */
+  constructor(kv: KvStore, path: string, sharding: Sharding = new Map()) {
     this.#kv = kv;
     this.path = path;
+    this.#sharding = sharding;
   }
 
   /** Live entries of a prefix, keys without the prefix and ascending. */
   *iterate(prefix: string, range: KeyRange = {}): Generator<KvEntry> {
+    const home = this.#homeOf(prefix, range);
+    if (home !== undefined) {
+      const found = this.#inHome(home, range);
+      const first = next(found);
+      if (first !== undefined) {
+        yield first;
+        yield* found;
+        return;
+      }
+    }
+    yield* this.#iterateAll(prefix, range);
+  }
+
+  *#iterateAll(prefix: string, range: KeyRange): Generator<KvEntry> {
     const iterators = this.#homesOf(prefix).map((home) => this.#inHome(home, range));
     const heads = iterators.map((iterator) => next(iterator));
     for (;;) {
@@ -38,11 +56,27 @@ export class PrefixedKv {
 
   /** The value of a key, undefined when there is none. */
   get(prefix: string, key: Uint8Array): Uint8Array | undefined {
+    const home = this.#homeOf(prefix, { from: key, to: key });
+    const value = home && this.#kv.get(key, home.family);
+    return value ?? this.#getAnywhere(prefix, key);
+  }
+
+  #getAnywhere(prefix: string, key: Uint8Array): Uint8Array | undefined {
     for (const { family, lead } of this.#homesOf(prefix)) {
       const value = this.#kv.get(Buffer.concat([lead, key]), family);
       if (value !== undefined) return value;
     }
     return undefined;
+  }
+
+  /** Where all keys of a range are that there are, by the store's own rule; undefined where that is not one family. */
+  #homeOf(prefix: string, { from, to }: KeyRange): Home | undefined {
+    const shards = this.#sharding.get(prefix);
+    if (shards === undefined || from === undefined || to === undefined) return undefined;
+    const shard = shardOf(shards, from, to);
+    const family = `${prefix}-${shard}`;
+    if (shard === undefined || !this.#kv.families.includes(family)) return undefined;
+    return { family, lead: NO_BYTES };
   }
 
   /** Families of the prefix's own first: a reshard copies to them before it deletes elsewhere. */

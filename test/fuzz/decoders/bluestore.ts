@@ -41,6 +41,7 @@ import { decodeObjectKey, encodeObjectKey } from '../../../src/store/bluestore/o
 import { omapEntries as storedOmap } from '../../../src/store/bluestore/omap.ts';
 import { decodeOnodeRecord } from '../../../src/store/bluestore/onode.ts';
 import { PrefixedKv } from '../../../src/store/bluestore/prefixed-kv.ts';
+import { parseSharding, shardOf } from '../../../src/store/bluestore/sharding.ts';
 import { unescapeField } from '../../../src/store/escaped-field.ts';
 import { ROW_HEAD, ROW_SNAPDIR } from '../../../src/store/row-snap.ts';
 import { type Decoders, deviceOf, omapEntries, prefixed, reading, sourceOf } from '../decoder.ts';
@@ -183,6 +184,13 @@ export const BLUESTORE: Decoders = {
       overlay.apply(new Uint8Array(4096), 8192);
       if (overlay.bytes > bytes.length) throw new Error('more bytes than were written');
       return overlay.bytes;
+    },
+  },
+  sharding: {
+    run: (bytes) => {
+      const sharding = parseSharding(Buffer.from(bytes).toString('latin1'));
+      const key = Buffer.alloc(32, 7);
+      return [...sharding].map(([prefix, shards]) => [prefix, shards, shardOf(shards, key, key)]);
     },
   },
   'collection-node': { run: decodeCnodeBits },

@@ -13,6 +13,7 @@ import { decodeObjectKey, encodeObjectKey } from '../../../src/store/bluestore/o
 import { omapEntries, omapPlace } from '../../../src/store/bluestore/omap.ts';
 import type { Onode } from '../../../src/store/bluestore/onode.ts';
 import { PrefixedKv } from '../../../src/store/bluestore/prefixed-kv.ts';
+import { parseSharding, type Sharding, shardOf } from '../../../src/store/bluestore/sharding.ts';
 import { DataObjectNameParser } from '../../../src/store/filestore/fast-filename.ts';
 import { formatFileName } from '../../../src/store/filestore/object-filename.ts';
 import { expectTruncationsCorrupt, verdict } from '../../ceph/damage.ts';
@@ -20,14 +21,20 @@ import { hex, patched, u8 } from '../../helpers/hex.ts';
 import { PG_META_KEY, RBD_ID_KEY, SHARD_KEY, SPANNING_KEY } from './samples.ts';
 
 /** A database of column families in memory. */
-function database(families: Record<string, Record<string, string>>): PrefixedKv {
+function database(
+  families: Record<string, Record<string, string>>,
+  sharding?: Sharding,
+  looked: string[] = [],
+): PrefixedKv {
   const kv: KvStore = {
     families: Object.keys(families),
     get: (key, family = 'default') => {
+      looked.push(family);
       const value = families[family]![Buffer.from(key).toString('latin1')];
       return value === undefined ? undefined : Buffer.from(value, 'latin1');
     },
     *iterate({ from, to } = {}, family = 'default') {
+      looked.push(family);
       const entries = Object.entries(families[family]!).map(([key, value]) => ({
         key: Buffer.from(key, 'latin1'),
         value: Buffer.from(value, 'latin1'),
@@ -40,7 +47,7 @@ function database(families: Record<string, Record<string, string>>): PrefixedKv 
     },
     close: () => {},
   };
-  return new PrefixedKv(kv, 'test');
+  return new PrefixedKv(kv, 'test', sharding);
 }
 
 const texts = (entries: Iterable<{ key: Uint8Array; value: Uint8Array }>) =>
@@ -67,6 +74,61 @@ describe('a prefix of the database', () => {
     expect(kv.get('O', Buffer.from('e'))).toEqual(Buffer.from('5'));
     expect(kv.get('O', Buffer.from('b'))).toEqual(Buffer.from('new'));
     expect(kv.get('O', Buffer.from('z'))).toBeUndefined();
+  });
+});
+
+describe('the division of keys among families', () => {
+  it('is read from the definition that Ceph 16.2 writes', () => {
+    const text = 'm(3) p(3,0-12) O(3,0-13)=block_cache={type=binned_lru} L P';
+    expect([...parseSharding(text)]).toEqual([
+      ['m', { count: 3, start: 0, end: Number.POSITIVE_INFINITY }],
+      ['p', { count: 3, start: 0, end: 12 }],
+      ['O', { count: 3, start: 0, end: 13 }],
+    ]);
+  });
+
+  it('leaves out what it does not understand', () => {
+    const text = 'O(three) m(3 p(0) L(1) x(2,-5) y(4,2-) (3) z(2)w q(99999999)';
+    expect([...parseSharding(text)]).toEqual([
+      ['x', { count: 2, start: 0, end: 5 }],
+      ['y', { count: 4, start: 2, end: Number.POSITIVE_INFINITY }],
+    ]);
+  });
+
+  it('says nothing while keys are being moved', () => {
+    expect([...parseSharding('O(3,0-13) reshardingXcommencingXlocked')]).toEqual([]);
+  });
+
+  const sharding: Sharding = new Map([['O', { count: 3, start: 0, end: 2 }]]);
+  const range = { from: Buffer.from('ab'), to: Buffer.from('ab\xff', 'latin1') };
+  const own = `O-${shardOf(sharding.get('O')!, range.from, range.to)}`;
+  const families = { default: {}, 'O-0': {}, 'O-1': {}, 'O-2': {} };
+  const other = own === 'O-1' ? 'O-2' : 'O-1';
+
+  it('says nothing of keys that differ in what is hashed', () => {
+    const shards = sharding.get('O')!;
+    expect(shardOf(shards, Buffer.from('ab'), Buffer.from('ac'))).toBeUndefined();
+    expect(shardOf(shards, Buffer.from('a'), Buffer.from('ab'))).toBeUndefined();
+  });
+
+  it('spares looking elsewhere', () => {
+    const looked: string[] = [];
+    const kv = database({ ...families, [own]: { ab: '1', abc: '2', ac: '3' } }, sharding, looked);
+    expect(texts(kv.iterate('O', range))).toEqual(['ab=1', 'abc=2']);
+    expect(kv.get('O', Buffer.from('ab'))).toEqual(Buffer.from('1'));
+    expect(new Set(looked)).toEqual(new Set([own]));
+  });
+
+  it('is only where to look first', () => {
+    const kv = database({ ...families, [other]: { ab: '1', abc: '2' } }, sharding);
+    expect(texts(kv.iterate('O', range))).toEqual(['ab=1', 'abc=2']);
+    expect(kv.get('O', Buffer.from('abc'))).toEqual(Buffer.from('2'));
+  });
+
+  it('may name a family that there is not', () => {
+    const kv = database({ default: { 'O\0ab': '1' } }, sharding);
+    expect(texts(kv.iterate('O', range))).toEqual(['ab=1']);
+    expect(kv.get('O', Buffer.from('ab'))).toEqual(Buffer.from('1'));
   });
 });
 
