@@ -44,6 +44,7 @@ function makeSource(directory) {
 }
 
 const RUNS = [
+  ['scan', '--osd', 'osd', '--catalog', 'again', '--jobs', '1'],
   ['scan', '--osd', 'osd', '--catalog', 'catalog'],
   ['ls', '-l', '--catalog', 'catalog'],
   ['info', '--pool', '1', '--id', '1234', '--catalog', 'catalog'],

@@ -2,6 +2,7 @@
 // any other, so that no file has to be found where the program runs. Without AssemblyScript's runtime: the kernel manages
 // its memory itself, and needs nothing of whoever loads it.
 import fs from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 
@@ -10,6 +11,9 @@ const OPTIMISE = ['-O3', '--converge'];
 /** Pages of 64 KiB: what a small scan needs. */
 const MEMORY = ['--initialMemory', '24'];
 const OUT = 'scan-kernel.wasm';
+
+/** AssemblyScript's decorator: other tools take it for an error, so it stands in a comment. */
+const decorated = (source) => source.replaceAll(/^\/\/ @inline$/gm, '@inline');
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 let bytes;
@@ -25,6 +29,10 @@ const { error, stderr } = await asc.main(
     ...MEMORY,
   ],
   {
+    readFile: (name, directory) => {
+      const file = path.resolve(directory, name);
+      return fs.existsSync(file) ? decorated(fs.readFileSync(file, 'utf8')) : null;
+    },
     writeFile: (name, contents) => {
       if (name === OUT) bytes = Buffer.from(contents);
     },

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Piscina } from 'piscina';
 import { deserializeError, type SerializedError, sourceIoError } from '../errors/salvage-error.ts';
 import { type BadBlocks, knownBadBlocks } from '../io/bad-blocks.ts';
+import { coreCount } from '../io/device-lanes.ts';
 import { PulseWatch } from '../io/heartbeat.ts';
 import type { TaskRunner } from '../io/ports.ts';
 import { sawStuckThread } from './stuck-threads.ts';
@@ -70,6 +72,19 @@ class Watch {
 }
 
 /**
+ * The command that threads are told of, for which the bundle's loader (.ci/start.cjs) has compiled code. A scan has V8
+ * optimise late, since it does that while the work waits for the same processor: not where one is left over.
+ */
+function commandOf(threads: number): string[] {
+  const [, , command] = process.argv;
+  if (command === undefined) return [];
+  if (command !== 'scan' || threads >= coreCount()) return [command];
+  // As for other commands, and so with their code.
+  if (process.versions.v8.startsWith('11.3.')) setFlagsFromString('--interrupt-budget=200000');
+  return [];
+}
+
+/**
  * A pool of `threads` worker threads. They start at once, while the caller still prepares; more, up to
  * `most`, where that many tasks are run at once. A task
  * whose thread is in one read of a source for longer than `readTimeoutS` fails (SOURCE_IO,
@@ -88,8 +103,7 @@ export function startPool(
     minThreads: threads,
     maxThreads: most,
     idleTimeout: IDLE_TIMEOUT_MS,
-    // The command, for which the bundle's loader (.ci/start.cjs) looks.
-    argv: process.argv.slice(2, 3),
+    argv: commandOf(most),
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     // Callers hold back by themselves: a queue that refused would only be a second bound.
     maxQueue: Number.POSITIVE_INFINITY,

@@ -115,6 +115,7 @@ function firstZero(word: u64): usize {
 }
 
 /** The number that eight hex digits spell; NO_NUMBER where they are none. */
+// @inline
 function hex8(word: u64, toLetter: u64): u64 {
   // '0' to '9' are 0x30 to 0x39, letters 0x41 or 0x61 and on: the low half, and 9 more for letters.
   const digits = (word & 0x0f0f_0f0f_0f0f_0f0f) + 9 * ((word >> 6) & ONES);
@@ -140,6 +141,7 @@ function hexUpTo8(start: usize, end: usize): u64 {
 }
 
 /** @returns 1: a row was kept; 0: the name is the host's; -1: no memory left */
+// @inline
 function takeName(start: usize, end: usize): i32 {
   const tail = matchTail(start, end);
   if (tail < 0) return 0;

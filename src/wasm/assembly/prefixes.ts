@@ -28,17 +28,19 @@ function makeSlots(n: u32): bool {
 }
 
 /** All of it: format 1 prefixes often end alike (rb.0.<id>.6b8b4567), format 2 ones begin alike. */
+// @inline
 function hashOf(at: usize, length: u32, tail: u32): u32 {
   let h: u64 = 0x9e3779b97f4a7c15 ^ ((<u64>length) << 32) ^ <u64>tail;
   let i: usize = 0;
   const end = <usize>length;
-  for (; i + 8 <= end; i += 8) h = (h ^ load<u64>(at + i)) * 0xff51afd7ed558ccd;
-  if (length >= 8) h = (h ^ load<u64>(at + end - 8)) * 0xc4ceb9fe1a85ec53;
+  for (; i + 8 <= end; i += 8) h = rotl<u64>(h, 27) ^ (load<u64>(at + i) * 0xff51afd7ed558ccd);
+  if (length >= 8) h = rotl<u64>(h, 27) ^ (load<u64>(at + end - 8) * 0xc4ceb9fe1a85ec53);
   else for (; i < end; i++) h = (h ^ <u64>load<u8>(at + i)) * 0xc4ceb9fe1a85ec53;
-  h ^= h >> 29;
+  h = (h ^ (h >> 29)) * 0xc4ceb9fe1a85ec53;
   return <u32>(h >> 32) ^ <u32>h;
 }
 
+// @inline
 function isEqual(a: usize, b: usize, length: u32): bool {
   const end = <usize>length;
   if (length < 8) {
@@ -54,6 +56,7 @@ function isEqual(a: usize, b: usize, length: u32): bool {
 }
 
 /** Number of a prefix, or -1. A prefix has fewer than 2^16 bytes, and there are as many tails. */
+// @inline
 export function findPrefix(at: usize, length: u32, tail: u32): i32 {
   const hash = hashOf(at, length, tail);
   const mask = capacity - 1;

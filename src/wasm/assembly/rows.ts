@@ -22,6 +22,7 @@ export function clearRows(): void {
 }
 
 /** @returns false where there is no memory left for it */
+// @inline
 export function pushRow(group: u32, objectNo: u32, snap: u32, hash: u32, unit: u32): bool {
   if (next === end && !nextChunk()) return false;
   const at = next;
@@ -115,6 +116,7 @@ function measureRows(heads: usize): void {
   }
 }
 
+// @inline
 function widen(low: usize, high: usize, value: u32): void {
   if (value < load<u32>(low, COLUMN_HEADS)) store<u32>(low, value, COLUMN_HEADS);
   if (value > load<u32>(high, SCRATCH_WORDS)) store<u32>(high, value, SCRATCH_WORDS);
@@ -159,6 +161,7 @@ function placeRows(heads: usize): void {
   }
 }
 
+// @inline
 function put(column: usize, place: usize, value: u32): void {
   const width = load<u32>(column, COLUMN_HEADS + 4);
   if (width === 0) return;

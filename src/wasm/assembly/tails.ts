@@ -29,6 +29,7 @@ export function numberOfTail(tail: i32): u32 {
 }
 
 /** The tail of a name with at least 24 bytes before it; -1 where it is none of those. */
+// @inline
 export function matchTail(start: usize, end: usize): i32 {
   if (last < count && isTail(last, start, end)) return <i32>last;
   for (let tail: usize = 0; tail < count; tail++) {
@@ -39,6 +40,7 @@ export function matchTail(start: usize, end: usize): i32 {
   return -1;
 }
 
+// @inline
 function isTail(tail: usize, start: usize, end: usize): bool {
   const length = lengthOfTail(<i32>tail);
   if (end < start + length + 24) return false;
