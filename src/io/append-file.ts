@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { destinationFailure } from './image-sink.ts';
 
 /** A file that lines are appended to; several processes may, as long as each write is one line or more. */
@@ -8,11 +8,24 @@ export interface AppendFile {
   close(): void;
 }
 
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
+
+/** A pipe that nobody reads from is an error, and nothing to wait for; one that is full is waited for. */
+function openWithoutWaiting(file: string): number {
+  const fd = openSync(file, FLAGS | (constants.O_NONBLOCK ?? 0), 0o666);
+  if (!fstatSync(fd).isFIFO()) return fd;
+  try {
+    return openSync(file, FLAGS);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Opens, or makes, a file to append to. @throws DESTINATION */
 export function openAppendFile(file: string): AppendFile {
   let fd: number;
   try {
-    fd = openSync(file, 'a', 0o666);
+    fd = openWithoutWaiting(file);
   } catch (error) {
     throw destinationFailure(error, 'open', file);
   }

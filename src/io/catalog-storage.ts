@@ -92,13 +92,25 @@ class FileStorage implements CatalogStorage {
   }
 }
 
-/** @throws SOURCE_IO */
+/** A pipe must not make `open` wait for who writes to it. */
+const NO_WAITING = constants.O_NONBLOCK ?? 0;
+
+/** @throws USAGE where it is no regular file; then it is closed */
+function fileStorage(file: string, fd: number): FileStorage {
+  if (fstatSync(fd).isFile()) return new FileStorage(file, fd);
+  closeSync(fd);
+  throw usageError(`${file} is no regular file, and so no catalog`, { path: file });
+}
+
+/** @throws SOURCE_IO, USAGE */
 export function openCatalogForReading(file: string): CatalogStorage {
+  let fd: number;
   try {
-    return new FileStorage(file, openSync(file, constants.O_RDONLY));
+    fd = openSync(file, constants.O_RDONLY | NO_WAITING);
   } catch (error) {
     throw asSourceError(error, 'cannot open catalog', file);
   }
+  return fileStorage(file, fd);
 }
 
 /**
@@ -108,7 +120,7 @@ export function openCatalogForReading(file: string): CatalogStorage {
 export function openCatalogForWriting(file: string): CatalogStorage {
   let fd: number;
   try {
-    fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o644);
+    fd = openSync(file, constants.O_RDWR | constants.O_CREAT | NO_WAITING, 0o644);
   } catch (error) {
     throw destinationFailure(error, 'write catalog', file);
   }
@@ -117,7 +129,7 @@ export function openCatalogForWriting(file: string): CatalogStorage {
     closeSync(fd);
     throw usageError(`another scan is writing to ${file}`, { path: file });
   }
-  return new FileStorage(file, fd);
+  return fileStorage(file, fd);
 }
 
 /** Makes a new file's name durable. */

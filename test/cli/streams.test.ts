@@ -122,6 +122,27 @@ describe('special files as DEST', () => {
     expect((await ended).status).toBe(130);
   });
 
+  it('does not wait for the other end of a FIFO in place of a catalog or log', async () => {
+    execFileSync('mkfifo', [at('fifo')]);
+    const osds = fixtureOsds('basic');
+    for (const [argv, wanted] of [
+      [['ls', '--catalog', at('fifo')], 2],
+      [['scan', '--osd', osds, '--catalog', at('fifo')], 2],
+      [exporting(at('out'), '--log', at('fifo')), 1],
+    ] as const) {
+      const { status, stderr } = await salvage(argv);
+      expect(stderr).toContain(at('fifo'));
+      expect(status).toBe(wanted);
+    }
+  });
+
+  it('writes its log into a pipe that somebody reads', async () => {
+    const line = `mkfifo ${at('fifo')}; cat ${at('fifo')} > ${at('copy')} & sleep 0.3; "$@"; s=$?; wait; exit $s`;
+    const { status } = await shell(line, exporting(at('out'), '-q', '--log', at('fifo')));
+    expect(status).toBe(0);
+    expect(readFileSync(at('copy'), 'utf8').trim().split('\n').length).toBeGreaterThan(2);
+  });
+
   it('writes to a character device', async () => {
     const { status, stderr } = await salvage(exporting('/dev/null'));
     expect(stderr).toMatch(/complete/);
