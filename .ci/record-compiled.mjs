@@ -43,6 +43,7 @@ function makeSource(directory) {
   }
 }
 
+/** The first leaves the scan's code to threads that optimise as those of other commands do; it would spoil what the second leaves. */
 const RUNS = [
   ['scan', '--osd', 'osd', '--catalog', 'again', '--jobs', '1'],
   ['scan', '--osd', 'osd', '--catalog', 'catalog'],

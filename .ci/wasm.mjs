@@ -13,7 +13,11 @@ const MEMORY = ['--initialMemory', '24'];
 const OUT = 'scan-kernel.wasm';
 
 /** AssemblyScript's decorator: other tools take it for an error, so it stands in a comment. */
-const decorated = (source) => source.replaceAll(/^\/\/ @inline$/gm, '@inline');
+function decorated(source) {
+  const text = source.replaceAll(/^\/\/ @inline$/gm, '@inline');
+  if (/\/\/\s*@inline/.test(text)) throw new Error('`// @inline` must stand alone in its line');
+  return text;
+}
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 let bytes;

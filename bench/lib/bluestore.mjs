@@ -17,6 +17,8 @@ const PG_SPAN = 2 ** (32 - PG_BITS);
 const POOL = 2;
 const FAMILIES = ['default', 'O-0', 'O-1', 'O-2'];
 const SHARDING = 'O(3,0-13)';
+/** Each PG has some, and room for a header between two. */
+const MIN_ONODES = 1000;
 /** What of an object's key tells its family: shard, pool and hash. */
 const KEY_HEAD = 13;
 const TABLE_BYTES = 64 << 20;
@@ -300,6 +302,7 @@ const objectName = (image, no) => `rbd_data.${imageId(image)}.${no.toString(16).
  */
 export function makeDevice(file, { onodes, dataObjects, hash }) {
   if (onodes < dataObjects) throw new Error('more objects with data than objects');
+  if (onodes < MIN_ONODES) throw new Error(`fewer than ${MIN_ONODES} objects`);
   const fd = fs.openSync(file, 'w');
   let next = FILES_AT;
   let number = 10;
@@ -334,7 +337,7 @@ export function makeDevice(file, { onodes, dataObjects, hash }) {
     family.add(key, onode(record));
     return (suffix, value) => family.add(Buffer.concat([key, suffix]), value);
   };
-  const step = Math.ceil(onodes / collections.length);
+  const spacing = Math.floor(onodes / images);
   for (let i = 0, nid = onodes, pgs = 0; i < onodes; i++) {
     const reversedHash = Math.floor((i * 2 ** 32) / onodes);
     // Names of PGs are empty: they come first of their hash. Headers lie between two objects.
@@ -342,7 +345,7 @@ export function makeDevice(file, { onodes, dataObjects, hash }) {
       const pg = { nid: pgNid(pgs), size: 0, attrs: {}, flags: OMAP.pgMeta };
       add(pgs * PG_SPAN, '', pg);
     }
-    if (i % step === 1 && headers.size < images) {
+    if (i % spacing === 1 && headers.size < images) {
       const about = headers.size;
       const name = `rbd_header.${imageId(about)}`;
       const attrs = attrsOf(name, reverseBits32(reversedHash - 1), 0);

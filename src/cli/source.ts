@@ -20,7 +20,7 @@ import {
 } from '../store/detect.ts';
 import type { OsdLocation } from '../store/object-store.ts';
 import { journalWarning } from '../store/survey-store.ts';
-import { startPool } from '../workers/pool.ts';
+import { MAX_THREADS, startPool } from '../workers/pool.ts';
 import { markBadBlocks } from './bad-map-option.ts';
 import { condensed } from './condensed.ts';
 import type { CommandContext } from './context.ts';
@@ -28,9 +28,6 @@ import { findOsds } from './find-osds.ts';
 import { deviceOffsets } from './offset-option.ts';
 import type { SourceOptions } from './options.ts';
 import { placeParts } from './place-parts.ts';
-
-/** More threads than this only compete for memory. */
-const MAX_THREADS = 64;
 
 /** A command's SOURCE, open. */
 export interface Source {

@@ -57,7 +57,7 @@ export class TableIndex {
    * @param tail bytes of it that are not the user key's
    */
   addCompressed(offset: number, size: number, shared: number, own: Uint8Array, tail: number): void {
-    const before = this.#starts.at(-1) ?? 0;
+    const [bytes, before] = this.#place(this.count - 1);
     const at = this.#madeEnd;
     const end = at + shared + own.length;
     if (end > this.#made.length) {
@@ -65,36 +65,29 @@ export class TableIndex {
       room.set(this.#made);
       this.#made = room;
     }
-    const shift = this.#block.length;
-    if (before < shift) this.#made.set(this.#block.subarray(before, before + shared), at);
-    else this.#made.copyWithin(at, before - shift, before - shift + shared);
+    // Its own memory, too, or what that was before it grew.
+    this.#made.set(bytes.subarray(before, before + shared), at);
     this.#made.set(own, at + shared);
     this.#madeEnd = end;
-    this.add(offset, size, shift + at, Math.max(0, end - at - tail));
+    this.add(offset, size, this.#block.length + at, Math.max(0, end - at - tail));
+  }
+
+  /** What holds a block's key, and where that begins in it. */
+  #place(i: number): [bytes: Uint8Array, start: number] {
+    const start = this.#starts[i]!;
+    const shift = this.#block.length;
+    return start < shift ? [this.#block, start] : [this.#made, start - shift];
   }
 
   /** User key; a view. */
   key(i: number): Uint8Array {
-    const start = this.#starts[i]!;
-    const end = start + this.#lengths[i]!;
-    const shift = this.#block.length;
-    if (start < shift) return this.#block.subarray(start, end);
-    return this.#made.subarray(start - shift, end - shift);
+    const [bytes, start] = this.#place(i);
+    return bytes.subarray(start, start + this.#lengths[i]!);
   }
 
   compareKey(i: number, to: Uint8Array): number {
-    const start = this.#starts[i]!;
-    const shift = this.#block.length;
-    const isWhole = start < shift;
-    const bytes = isWhole ? this.#block : this.#made;
-    return compareStretches(
-      bytes,
-      isWhole ? start : start - shift,
-      this.#lengths[i]!,
-      to,
-      0,
-      to.length,
-    );
+    const [bytes, start] = this.#place(i);
+    return compareStretches(bytes, start, this.#lengths[i]!, to, 0, to.length);
   }
 
   /** First block that may hold keys not below `from`. */
@@ -125,7 +118,8 @@ export function readTableIndex(block: Uint8Array, offset: number, form: IndexFor
   let size = 0;
   while (entries.step(!form.delta)) {
     const { shared, ownStart, keyLength, valueStart } = entries;
-    room -= keyLength;
+    // Keys that stand there whole take none.
+    if (shared > 0) room -= keyLength;
     if (room < 0) throw entries.fail('index keys grow beyond reason');
     reader.seek(valueStart);
     // Blocks stand one after the other: the change of size may be all that is told.

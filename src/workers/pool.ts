@@ -71,15 +71,21 @@ class Watch {
   }
 }
 
+/** More threads than this only compete for memory. */
+export const MAX_THREADS = 64;
+
 /**
- * The command that threads are told of, for which the bundle's loader (.ci/start.cjs) has compiled code. A scan has V8
- * optimise late, since it does that while the work waits for the same processor: not where one is left over.
+ * A scan has V8 optimise late, since it does that while the work waits for the same processor (.ci/start.cjs). That is no
+ * gain where a processor is left over in any case: from here on V8 does as for other commands, in all threads.
+ * @param most threads that there may be
+ * @returns what threads are told of the command: the bundle's loader has compiled code for a scan, which is good for late
+ * optimising only, and for everything else
  */
-function commandOf(threads: number): string[] {
+function prepareFor(most: number): string[] {
   const [, , command] = process.argv;
   if (command === undefined) return [];
-  if (command !== 'scan' || threads >= coreCount()) return [command];
-  // As for other commands, and so with their code.
+  if (command !== 'scan' || most >= Math.min(coreCount(), MAX_THREADS)) return [command];
+  // The same V8s and the same number as in .ci/start.cjs, or V8 refuses the compiled code.
   if (process.versions.v8.startsWith('11.3.')) setFlagsFromString('--interrupt-budget=200000');
   return [];
 }
@@ -103,7 +109,7 @@ export function startPool(
     minThreads: threads,
     maxThreads: most,
     idleTimeout: IDLE_TIMEOUT_MS,
-    argv: commandOf(most),
+    argv: prepareFor(most),
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
     // Callers hold back by themselves: a queue that refused would only be a second bound.
     maxQueue: Number.POSITIVE_INFINITY,

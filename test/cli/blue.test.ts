@@ -14,7 +14,7 @@ import { ObjectExtents } from '../../src/store/bluestore/object-extents.ts';
 import { encodeObjectKey } from '../../src/store/bluestore/object-key.ts';
 import { decodeOnodeRecord } from '../../src/store/bluestore/onode.ts';
 import { openStore } from '../../src/store/bluestore/open-store.ts';
-import { readSharding, shardOf } from '../../src/store/bluestore/sharding.ts';
+import { shardOf } from '../../src/store/bluestore/sharding.ts';
 import type { OsdLocation } from '../../src/store/object-store.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { locate, nameOf, scanOsd } from '../helpers/osd-objects.ts';
@@ -118,7 +118,7 @@ describe('images on BlueStore', () => {
 
   it("has every key in the family that the store's own rule names", () => {
     const store = openStore(locate(path.join(osds, '0')), () => {});
-    const sharding = readSharding(store.bluefs);
+    const { sharding } = store.kv;
     const kv = openKvStore(blueFsDirectory(store.bluefs), () => {});
     const counts = { O: 0, p: 0 };
     for (const prefix of ['O', 'p'] as const) {
@@ -195,6 +195,52 @@ function flipByte(file: string, at: number): void {
   writeSync(fd, byte, 0, 1, at);
   closeSync(fd);
 }
+
+/** Writes over all places in a file that hold a text. */
+function replaceText(file: string, text: string, by: string): number {
+  const fd = openSync(file, 'r+');
+  const chunk = Buffer.alloc(1 << 20);
+  let places = 0;
+  for (let at = 0; readSync(fd, chunk, 0, chunk.length, at) > 0; at += chunk.length) {
+    for (let i = chunk.indexOf(text); i >= 0; i = chunk.indexOf(text, i + 1)) {
+      writeSync(fd, by, at + i);
+      places++;
+    }
+  }
+  closeSync(fd);
+  return places;
+}
+
+describe('a flipped bit in the rule by which the database is divided', () => {
+  let wrong: string;
+  const scannedObjects = async (of: string) => {
+    const into = path.join(work.path, `${path.basename(of)}-rule.catalog`);
+    const { status, json } = await salvageJson<{ osds: { objects: number }[] }>(
+      ...['scan', '--osd', of, '--catalog', into, '--jobs', '4'],
+    );
+    return { status, into, objects: json.osds.map((osd) => osd.objects) };
+  };
+  beforeAll(() => {
+    wrong = copyTree(osds, path.join(work.path, 'wrong'));
+    // OSD 1 is not divided at all.
+    for (const osd of ['0', '2']) {
+      const block = path.join(wrong, osd, 'block');
+      expect(replaceText(block, 'O(3,0-13)=', 'O(3,0-03)=')).toBeGreaterThan(0);
+    }
+  });
+
+  it('hides no object from a scan, nor from an export', async () => {
+    const [right, found] = [await scannedObjects(osds), await scannedObjects(wrong)];
+    expect(found.objects).toEqual(right.objects);
+    expect(found.status).toBe(0);
+    for (const spec of ['rbd/discarded', 'rbd/child']) {
+      const out = path.join(work.path, 'rule.raw');
+      const argv = ['export', spec, out, '--catalog', found.into, '--force'];
+      expect((await salvage(argv)).status).toBe(0);
+      expect(await sha256OfFile(out)).toBe(truth.images[spec]!.sha256);
+    }
+  });
+});
 
 describe('damaged object data', () => {
   const SPEC = 'rbd/discarded';

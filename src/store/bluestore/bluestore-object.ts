@@ -12,20 +12,26 @@ export class BlueStoreObject implements OpenObject {
   readonly path: string;
   readonly #record: OnodeRecord;
   readonly #following: Iterator<KvEntry>;
+  readonly #everywhere: () => Iterable<KvEntry>;
   readonly #extents: ObjectExtents;
   readonly #data: DataReader;
   #shards: Map<number, Uint8Array> | undefined;
 
-  /** @param following the database's entries behind the object's own: its extent map shards */
+  /**
+   * @param following the database's entries behind the object's own: its extent map shards
+   * @param everywhere all entries of the object, should some be missing there
+   */
   constructor(
     path: string,
     record: OnodeRecord,
     following: Iterator<KvEntry>,
+    everywhere: () => Iterable<KvEntry>,
     source: () => DataSource,
   ) {
     this.path = path;
     this.#record = record;
     this.#following = following;
+    this.#everywhere = everywhere;
     this.#extents = new ObjectExtents(record, (offset) => this.#shard(offset));
     this.#data = new DataReader(source);
   }
@@ -53,16 +59,15 @@ export class BlueStoreObject implements OpenObject {
 
   /** All of them at the first question: they are neighbours in the database. */
   #shard(offset: number): Uint8Array | undefined {
-    if (this.#shards === undefined) {
-      this.#shards = new Map();
-      for (let e = this.#following.next(); e.done !== true; e = this.#following.next()) {
-        const { key, value } = e.value;
-        if (key[key.length - 1] !== SHARD_SUFFIX) continue;
-        const tail = Buffer.from(key.subarray(key.length - SHARD_TAIL));
-        this.#shards.set(tail.readUInt32BE(), value);
-      }
-    }
+    this.#shards ??= this.#findShards();
     return this.#shards.get(offset);
+  }
+
+  #findShards(): Map<number, Uint8Array> {
+    const found = shardsIn({ [Symbol.iterator]: () => this.#following });
+    const { shards } = this.#record.onode;
+    const isWhole = shards.every(({ offset, bytes }) => found.get(offset)?.length === bytes);
+    return isWhole ? found : shardsIn(this.#everywhere());
   }
 
   read(target: Uint8Array, position: number): number {
@@ -84,4 +89,14 @@ export class BlueStoreObject implements OpenObject {
   close(): void {
     this.#following.return?.();
   }
+}
+
+/** Extent map shards among an object's entries, by their offset in the object. */
+function shardsIn(entries: Iterable<KvEntry>): Map<number, Uint8Array> {
+  const shards = new Map<number, Uint8Array>();
+  for (const { key, value } of entries) {
+    if (key[key.length - 1] !== SHARD_SUFFIX) continue;
+    shards.set(Buffer.from(key.subarray(key.length - SHARD_TAIL)).readUInt32BE(), value);
+  }
+  return shards;
 }

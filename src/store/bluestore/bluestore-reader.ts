@@ -32,6 +32,12 @@ export const OBJECT_PREFIX = 'O';
 /** Above the keys of all extent map shards of an object. */
 const BEHIND_SHARDS = Buffer.alloc(SHARD_TAIL + 1, 0xff);
 
+const isEntryOf = (
+  found: IteratorResult<KvEntry>,
+  key: Uint8Array,
+): found is IteratorYieldResult<KvEntry> =>
+  found.done !== true && Buffer.compare(found.value.key, key) === 0;
+
 function snapText(snap: bigint): string {
   return snap === NOSNAP ? 'head' : snap.toString(16);
 }
@@ -69,15 +75,20 @@ export class BlueStoreReader implements ObjectStoreReader {
   open(ref: ObjectRef, { verify = true }: OpenOptions = {}): OpenObject {
     const path = this.#pathOf(ref);
     const key = encodeObjectKey(ref.id);
-    const to = Buffer.concat([key, BEHIND_SHARDS]);
-    const entries = this.#open().kv.iterate(OBJECT_PREFIX, { from: key, to });
-    const record = this.#recordOf(entries, key, path);
-    return new BlueStoreObject(path, record, entries, () => this.#dataSource(verify));
+    const range = { from: key, to: Buffer.concat([key, BEHIND_SHARDS]) };
+    const { kv } = this.#open();
+    const everywhere = () => kv.iterate(OBJECT_PREFIX, range);
+    const home = kv.iterateHome(OBJECT_PREFIX, range);
+    const first = home?.next();
+    const isThere = first !== undefined && isEntryOf(first, key);
+    const entries = isThere ? home! : everywhere();
+    const record = this.#recordOf(isThere ? first : entries.next(), key, path);
+    const source = () => this.#dataSource(verify);
+    return new BlueStoreObject(path, record, entries, everywhere, source);
   }
 
-  #recordOf(entries: Iterator<KvEntry>, key: Uint8Array, path: string): OnodeRecord {
-    const first = entries.next();
-    if (first.done === true || Buffer.compare(first.value.key, key) !== 0) {
+  #recordOf(first: IteratorResult<KvEntry>, key: Uint8Array, path: string): OnodeRecord {
+    if (!isEntryOf(first, key)) {
       throw sourceIoError(`no object ${path}`, { path, errno: 'ENOENT' });
     }
     try {

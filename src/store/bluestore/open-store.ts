@@ -14,7 +14,7 @@ import { BlueFs, blueFsDevices, type OpenDevices } from './bluefs.ts';
 import { blueFsDirectory } from './bluefs-directory.ts';
 import type { BlueFsDevices } from './bluefs-file.ts';
 import { PrefixedKv } from './prefixed-kv.ts';
-import { readSharding, type Sharding } from './sharding.ts';
+import { readSharding } from './sharding.ts';
 
 /** The devices and the database of one OSD, open. */
 export interface OpenStore {
@@ -60,16 +60,6 @@ function openDatabase(bluefs: BlueFs, report: DamageReporter): KvStore {
   }
 }
 
-/** Without it every family is looked into. */
-function shardingOf(bluefs: BlueFs): Sharding {
-  try {
-    return readSharding(bluefs);
-  } catch (error) {
-    if (!isSourceFault(error)) throw error;
-    return new Map();
-  }
-}
-
 function openDevices(location: Pick<OsdLocation, 'devices'>, report: DamageReporter) {
   const { main, db, wal } = location.devices ?? {};
   const devices: OpenDevices = {
@@ -104,7 +94,7 @@ export function openStore(location: OsdLocation, report: DamageReporter): OpenSt
   const { devices, close: closeDevices } = openDevices(location, report);
   try {
     const bluefs = new BlueFs(devices, report, location.bluefs);
-    const kv = new PrefixedKv(openDatabase(bluefs, report), bluefs.path, shardingOf(bluefs));
+    const kv = new PrefixedKv(openDatabase(bluefs, report), bluefs.path, readSharding(bluefs));
     refuseOldFormat(kv);
     const close = () => {
       kv.close();

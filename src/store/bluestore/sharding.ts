@@ -1,7 +1,11 @@
 import { cephStrHashRjenkins } from '../../ceph/placement.ts';
+import { isSourceFault } from '../../errors/salvage-error.ts';
 import type { BlueFs } from './bluefs.ts';
 
-/** Which column family a key of BlueStore's is in: docs/formats/bluestore.md, "Prefixes". */
+/**
+ * Which column family a key of BlueStore's is in: docs/formats/bluestore.md, "Prefixes". No checksum covers it: what it
+ * says is where to look first, of one object, and never where nothing else can be.
+ */
 
 const DIRECTORY = 'sharding';
 const DEFINITION = 'def';
@@ -41,24 +45,29 @@ export function parseSharding(text: string): Sharding {
       start: Number(start ?? 0),
       end: end === undefined || end === '' ? Number.POSITIVE_INFINITY : Number(end),
     };
-    if (shards.count > 1) found.set(prefix!, shards);
+    if (shards.count > 1 && shards.start < shards.end) found.set(prefix!, shards);
   }
   return found;
 }
 
-/**
- * How a store divides its keys; empty where nobody knows, and where they may be in other families too.
- * @throws SOURCE_IO, CORRUPT
- */
-export function readSharding(bluefs: BlueFs): Sharding {
+/** How a store divides its keys; empty where nobody knows, and where they may be in other families too. */
+export function readSharding(bluefs: Pick<BlueFs, 'list' | 'open'>): Sharding {
   const names = bluefs.list(DIRECTORY);
   if (!names.includes(DEFINITION) || names.includes(UNFINISHED)) return new Map();
-  const file = bluefs.open(DIRECTORY, DEFINITION);
   try {
-    const bytes = Buffer.alloc(Math.min(file.size, MAX_BYTES));
-    return parseSharding(bytes.toString('latin1', 0, file.read(bytes, 0)));
-  } finally {
-    file.close();
+    const file = bluefs.open(DIRECTORY, DEFINITION);
+    try {
+      // What cannot be read whole may end in the word that forbids its use.
+      if (file.size > MAX_BYTES) return new Map();
+      const bytes = Buffer.alloc(file.size);
+      const whole = file.read(bytes, 0) === bytes.length;
+      return whole ? parseSharding(bytes.toString('latin1')) : new Map();
+    } finally {
+      file.close();
+    }
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    return new Map();
   }
 }
 

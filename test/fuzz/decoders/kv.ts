@@ -4,12 +4,13 @@ import type { SourceDirectory } from '../../../src/io/ports.ts';
 import { CHECKSUM, unpackBlock } from '../../../src/kv/block.ts';
 import { blockEntries } from '../../../src/kv/block-entries.ts';
 import { sortFiles } from '../../../src/kv/file-names.ts';
+import { compareKeys } from '../../../src/kv/key-order.ts';
 import { openKvStore } from '../../../src/kv/kv-store.ts';
 import { readLog } from '../../../src/kv/log-reader.ts';
 import { splitInternalKey } from '../../../src/kv/record.ts';
 import { salvageTable } from '../../../src/kv/salvage-table.ts';
 import { openTable } from '../../../src/kv/table.ts';
-import { readTableIndex } from '../../../src/kv/table-index.ts';
+import { readTableIndex, type TableIndex } from '../../../src/kv/table-index.ts';
 import { decodeVersionEdit } from '../../../src/kv/version-edit.ts';
 import { decodeWriteBatch } from '../../../src/kv/write-batch.ts';
 import { type Decoders, omapEntries, sourceOf } from '../decoder.ts';
@@ -92,6 +93,25 @@ const FORMS = [
   { delta: true, userKeys: false, firstKey: true, twoLevel: undefined },
 ];
 const VERSIONS = [-1, 1, 5];
+const KEY_TAIL = 8;
+
+/** An index's keys are those of its entries, whichever way both were put together. */
+function sameKeys(bytes: Uint8Array): string | undefined {
+  let index: TableIndex;
+  try {
+    index = readTableIndex(bytes, 0, FORMS[0]!);
+  } catch {
+    return undefined;
+  }
+  const keys = [...blockEntries(bytes, 0)].map(({ key }) =>
+    key.subarray(0, Math.max(0, key.length - KEY_TAIL)),
+  );
+  if (keys.length !== index.count) return 'other entries';
+  const differs = keys.some(
+    (key, i) => compareKeys(key, index.key(i)) !== 0 || index.compareKey(i, key) !== 0,
+  );
+  return differs ? 'other keys' : undefined;
+}
 
 interface LogReading {
   records: { payload: string; offset: number }[];
@@ -148,6 +168,7 @@ export const KV: Decoders = {
   },
   'kv-table-index': {
     run: (bytes) => FORMS.map((form) => attempt(() => readTableIndex(bytes, 0, form).count)),
+    law: sameKeys,
     fixedBytes: 64 << 20,
   },
   'kv-write-batch': {

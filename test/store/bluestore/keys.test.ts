@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { reverseBits32 } from '../../../src/ceph/hobject.ts';
+import { cephStrHashRjenkins } from '../../../src/ceph/placement.ts';
 import type { Damage } from '../../../src/errors/damage.ts';
+import { corruptError, sourceIoError } from '../../../src/errors/salvage-error.ts';
+import type { ByteSource } from '../../../src/io/ports.ts';
 import { compareKeys } from '../../../src/kv/key-order.ts';
 import type { KvStore } from '../../../src/kv/kv-store.ts';
 import {
@@ -13,10 +16,16 @@ import { decodeObjectKey, encodeObjectKey } from '../../../src/store/bluestore/o
 import { omapEntries, omapPlace } from '../../../src/store/bluestore/omap.ts';
 import type { Onode } from '../../../src/store/bluestore/onode.ts';
 import { PrefixedKv } from '../../../src/store/bluestore/prefixed-kv.ts';
-import { parseSharding, type Sharding, shardOf } from '../../../src/store/bluestore/sharding.ts';
+import {
+  parseSharding,
+  readSharding,
+  type Sharding,
+  shardOf,
+} from '../../../src/store/bluestore/sharding.ts';
 import { DataObjectNameParser } from '../../../src/store/filestore/fast-filename.ts';
 import { formatFileName } from '../../../src/store/filestore/object-filename.ts';
 import { expectTruncationsCorrupt, verdict } from '../../ceph/damage.ts';
+import { sourceOf } from '../../fuzz/decoder.ts';
 import { hex, patched, u8 } from '../../helpers/hex.ts';
 import { PG_META_KEY, RBD_ID_KEY, SHARD_KEY, SPANNING_KEY } from './samples.ts';
 
@@ -88,7 +97,7 @@ describe('the division of keys among families', () => {
   });
 
   it('leaves out what it does not understand', () => {
-    const text = 'O(three) m(3 p(0) L(1) x(2,-5) y(4,2-) (3) z(2)w q(99999999)';
+    const text = 'O(three) m(3 p(0) L(1) x(2,-5) y(4,2-) (3) z(2)w q(99999999) r(3,9-2) s(3,5-5)';
     expect([...parseSharding(text)]).toEqual([
       ['x', { count: 2, start: 0, end: 5 }],
       ['y', { count: 4, start: 2, end: Number.POSITIVE_INFINITY }],
@@ -111,24 +120,71 @@ describe('the division of keys among families', () => {
     expect(shardOf(shards, Buffer.from('a'), Buffer.from('ab'))).toBeUndefined();
   });
 
-  it('spares looking elsewhere', () => {
+  it('hashes what it says of a key', () => {
+    const key = Buffer.from('abcdef');
+    const hash = cephStrHashRjenkins(key.subarray(1, 4));
+    expect(shardOf({ count: 1000, start: 1, end: 4 }, key, key)).toBe(hash % 1000);
+  });
+
+  it('says which one family to look into', () => {
     const looked: string[] = [];
     const kv = database({ ...families, [own]: { ab: '1', abc: '2', ac: '3' } }, sharding, looked);
-    expect(texts(kv.iterate('O', range))).toEqual(['ab=1', 'abc=2']);
-    expect(kv.get('O', Buffer.from('ab'))).toEqual(Buffer.from('1'));
+    expect(texts({ [Symbol.iterator]: () => kv.iterateHome('O', range)! })).toEqual([
+      'ab=1',
+      'abc=2',
+    ]);
     expect(new Set(looked)).toEqual(new Set([own]));
   });
 
-  it('is only where to look first', () => {
-    const kv = database({ ...families, [other]: { ab: '1', abc: '2' } }, sharding);
+  it('hides nothing from whoever wants all there is, however wrong it is', () => {
+    const kv = database({ ...families, [own]: { ab: '1' }, [other]: { abc: '2' } }, sharding);
     expect(texts(kv.iterate('O', range))).toEqual(['ab=1', 'abc=2']);
     expect(kv.get('O', Buffer.from('abc'))).toEqual(Buffer.from('2'));
   });
 
   it('may name a family that there is not', () => {
-    const kv = database({ default: { 'O\0ab': '1' } }, sharding);
-    expect(texts(kv.iterate('O', range))).toEqual(['ab=1']);
-    expect(kv.get('O', Buffer.from('ab'))).toEqual(Buffer.from('1'));
+    expect(
+      database({ default: { 'O\0ab': '1' } }, sharding).iterateHome('O', range),
+    ).toBeUndefined();
+    expect(database(families).iterateHome('O', range)).toBeUndefined();
+  });
+});
+
+describe('the file that tells of it', () => {
+  const TEXT = Buffer.from('O(3,0-13)');
+  const bluefs = (names: string[], file: Partial<ByteSource> = {}) => ({
+    list: () => names,
+    open: () => ({ ...sourceOf(TEXT), size: TEXT.length, ...file }),
+  });
+
+  it('is read', () => {
+    expect([...readSharding(bluefs(['def'])).keys()]).toEqual(['O']);
+  });
+
+  it.each([
+    ['not there', bluefs([])],
+    ['beside one that tells of columns being made anew', bluefs(['def', 'recreate_columns'])],
+    ['larger than it can be', bluefs(['def'], { size: 70_000 })],
+    ['cut short', bluefs(['def'], { size: TEXT.length + 1 })],
+    [
+      'unreadable',
+      bluefs(['def'], {
+        read: () => {
+          throw sourceIoError('EIO', { path: 'def' });
+        },
+      }),
+    ],
+    [
+      'lost',
+      {
+        list: () => ['def'],
+        open: () => {
+          throw corruptError('its inode is lost');
+        },
+      },
+    ],
+  ])('says nothing when it is %s', (_, from) => {
+    expect([...readSharding(from)]).toEqual([]);
   });
 });
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { decodeObjectInfo } from '../../../src/ceph/object-info.ts';
+import type { KvEntry } from '../../../src/kv/kv-store.ts';
+import { BlueStoreObject } from '../../../src/store/bluestore/bluestore-object.ts';
 import { decodeExtentMap } from '../../../src/store/bluestore/extent-map.ts';
 import { decodeOnodeBlobs, decodeOnodeRecord } from '../../../src/store/bluestore/onode.ts';
 import { UNALLOCATED } from '../../../src/store/bluestore/packed-numbers.ts';
 import { expectSurvivesLies, expectTruncationsCorrupt, verdict } from '../../ceph/damage.ts';
 import { hex, patched } from '../../helpers/hex.ts';
-import { PG_META, RBD_ID, SHARD, SPANNING } from './samples.ts';
+import { PG_META, RBD_ID, SHARD, SHARD_KEY, SPANNING } from './samples.ts';
 
 /** A whole record, down to its inline extents. */
 function decodeAll(bytes: Uint8Array) {
@@ -100,5 +102,53 @@ describe('extent map', () => {
     }
     expectSurvivesLies(decode, SHARD);
     expectSurvivesLies(decode, patched(SHARD, 0, Uint8Array.of(1)));
+  });
+});
+
+describe('an object whose extent map is in shards', () => {
+  const { rest } = decodeOnodeRecord(SPANNING);
+  const extents = decodeExtentMap(SHARD, decodeOnodeBlobs(decodeOnodeRecord(SPANNING)).spanning);
+  const shard = { key: SHARD_KEY, value: SHARD };
+  const offset = Buffer.from(SHARD_KEY).readUInt32BE(SHARD_KEY.length - 5);
+  const end = 4 << 20;
+
+  /** Its first range of data, and how often it was looked for everywhere. */
+  function dataOf(following: KvEntry[], everywhere: KvEntry[]) {
+    const shards = [{ offset, bytes: SHARD.length }];
+    const onode = { nid: 1n, size: end, attrs: new Map(), flags: 0, shards };
+    let looked = 0;
+    const object = new BlueStoreObject(
+      'object',
+      { onode, rest },
+      following[Symbol.iterator](),
+      () => {
+        looked++;
+        return everywhere;
+      },
+      () => expect.fail('no data is read'),
+    );
+    return { data: object.nextData(0, end), looked };
+  }
+
+  const first = extents[0]!;
+  const whole = [0, end];
+
+  it('takes them from where its record is', () => {
+    const { data, looked } = dataOf([shard], []);
+    expect(looked).toBe(0);
+    expect(data![0]).toBe(first.offset);
+  });
+
+  it.each([
+    ['are not', []],
+    ['are of another length', [{ ...shard, value: SHARD.subarray(1) }]],
+  ])('looks for them everywhere where they %s there', (_, there) => {
+    const { data, looked } = dataOf(there, [shard]);
+    expect(looked).toBe(1);
+    expect(data![0]).toBe(first.offset);
+  });
+
+  it('counts as data where they are nowhere: reading says why', () => {
+    expect(dataOf([], [])).toEqual({ data: whole, looked: 1 });
   });
 });
