@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -144,6 +144,16 @@ describe('compiled code', () => {
     expect(taken('main', scan)).toBe('false');
     expect(taken('main', ['--version'])).toBe('undefined');
   });
+
+  it.skipIf(availableParallelism() < 2)(
+    'of other commands is good for a scan that leaves a core',
+    () => {
+      const scan = ['scan', '--osd', fixtureOsds('basic'), '--catalog', at('catalog'), '-q'];
+      rmSync(start('worker-scan.cache'));
+      expect(taken('worker', [...scan, '--jobs', '1'])).toBe('false');
+      expect(taken('main', [...scan, '--jobs', '1'])).toBe('false');
+    },
+  );
 
   it('is not needed', () => {
     rmSync(start('main.cache'));
