@@ -117,9 +117,12 @@ const NAME_ROOM = 1024;
 function wholePlain(directory: Uint8Array, listing: WholeListing): void {
   const names = namesOf(directory, (target) => readdirSync(target, 'latin1'));
   const atOnce = Math.floor(listing.target().length / NAME_ROOM);
-  for (let i = 0; i < names.length; i += atOnce) {
-    const text = `${names.slice(i, i + atOnce).join('\0')}\0`;
-    listing.taken(listing.target().write(text, 'latin1'), true);
+  const count = names.length;
+  for (let i = 0; i < count; i += atOnce) {
+    const some = count <= atOnce ? names : names.slice(i, i + atOnce);
+    // For the last NUL: a string that grew behind would be copied once more.
+    some.push('');
+    listing.taken(listing.target().write(some.join('\0'), 'latin1'), true);
   }
 }
 

@@ -110,6 +110,34 @@ describe.each([
   });
 });
 
+describe('whole listings without native calls', () => {
+  /** How many names fit into what they are put into, 1 KiB for each. */
+  const ROOM = 8;
+
+  it.each([0, 1, ROOM - 1, ROOM, ROOM + 1, 2 * ROOM, 2 * ROOM + 1])(
+    'of %i names have each once, and a NUL behind it',
+    async (n) => {
+      const { listWhole } = await lister(true);
+      const place = path.join(work.path, `whole-${n}`);
+      mkdirSync(place);
+      const names = Array.from({ length: n }, (_, i) => `n${i}`);
+      for (const name of names) writeFileSync(path.join(place, name), '');
+      const buffer = Buffer.alloc(ROOM * 1024);
+      const pieces: string[] = [];
+      listWhole(Buffer.from(place), {
+        target: () => buffer,
+        taken: (bytes, plain) => {
+          expect(plain).toBe(true);
+          pieces.push(buffer.toString('latin1', 0, bytes));
+        },
+      });
+      expect(pieces).toHaveLength(Math.ceil(n / ROOM));
+      for (const piece of pieces) expect(piece).toMatch(/^(n\d+\0)+$/);
+      expect(pieces.join('').split('\0').slice(0, -1).sort()).toEqual(names.sort());
+    },
+  );
+});
+
 describe.skipIf(native === undefined)('through native calls', () => {
   /** What is open of directories; the rest of the process opens and closes too. */
   const open = () =>
