@@ -95,11 +95,11 @@ class FileStorage implements CatalogStorage {
 /** A pipe must not make `open` wait for who writes to it. */
 const NO_WAITING = constants.O_NONBLOCK ?? 0;
 
-/** @throws USAGE where it is no regular file; then it is closed */
+/** @throws USAGE where it is a pipe, of which only what comes next can be read; then it is closed */
 function fileStorage(file: string, fd: number): FileStorage {
-  if (fstatSync(fd).isFile()) return new FileStorage(file, fd);
+  if (!fstatSync(fd).isFIFO()) return new FileStorage(file, fd);
   closeSync(fd);
-  throw usageError(`${file} is no regular file, and so no catalog`, { path: file });
+  throw usageError(`${file} is a pipe: a catalog has to be a file`, { path: file });
 }
 
 /** @throws SOURCE_IO, USAGE */
