@@ -43,7 +43,10 @@ function makeSource(directory) {
   }
 }
 
-/** The first leaves the scan's code to threads that optimise as those of other commands do; it would spoil what the second leaves. */
+/**
+ * The first leaves in worker.cache what threads of a scan need that optimise as those of other commands do. It changes V8's flags
+ * on its way, so that its main-scan.cache is good for nothing: the second, a scan like any other, writes that anew.
+ */
 const RUNS = [
   ['scan', '--osd', 'osd', '--catalog', 'again', '--jobs', '1'],
   ['scan', '--osd', 'osd', '--catalog', 'catalog'],

@@ -50,7 +50,7 @@ const KEPT_STEPS = 2 ** 22;
 function shortageOf(layout: CodeLayout, available: ReadonlySet<number>): SalvageError {
   const { k, shardCount, unsupported } = layout;
   const ids = [...available].filter((id) => id >= 0 && id < shardCount).sort((a, b) => a - b);
-  const which = ids.length === 0 ? '' : ` (number ${ids.join(', ')})`;
+  const which = ids.length === 0 ? '' : ` (number${ids.length > 1 ? 's' : ''} ${ids.join(', ')})`;
   const found = `${ids.length} of its ${shardCount} shards${which}`;
   const data = { structure, expected: `${k} shards`, found };
   if (unsupported !== undefined && ids.length >= k) {

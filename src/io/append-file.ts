@@ -10,10 +10,13 @@ export interface AppendFile {
 
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
-/** A pipe that nobody reads from is an error, and nothing to wait for; one that is full is waited for. */
+/**
+ * A pipe that nobody reads from is an error, and nothing to wait for; one that is full is waited for, as a terminal is. Between
+ * the two the reader may go away: so short a time is not worth more.
+ */
 function openWithoutWaiting(file: string): number {
   const fd = openSync(file, FLAGS | (constants.O_NONBLOCK ?? 0), 0o666);
-  if (!fstatSync(fd).isFIFO()) return fd;
+  if (fstatSync(fd).isFile()) return fd;
   try {
     return openSync(file, FLAGS);
   } finally {

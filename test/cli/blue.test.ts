@@ -226,6 +226,9 @@ describe('a flipped bit in the rule by which the database is divided', () => {
     for (const osd of ['0', '2']) {
       const block = path.join(wrong, osd, 'block');
       expect(replaceText(block, 'O(3,0-13)=', 'O(3,0-03)=')).toBeGreaterThan(0);
+      const store = openStore(locate(path.join(wrong, osd)), () => {});
+      expect(store.kv.sharding.get('O')).toEqual({ count: 3, start: 0, end: 3 });
+      store.close();
     }
   });
 

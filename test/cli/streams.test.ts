@@ -130,14 +130,16 @@ describe('special files as DEST', () => {
       [['scan', '--osd', osds, '--catalog', at('fifo')], 2],
       [exporting(at('out'), '--log', at('fifo')), 1],
     ] as const) {
-      const { status, stderr } = await salvage(argv);
+      const { status, stderr } = await shell('timeout -s KILL 30 "$@"', [...argv]);
       expect(stderr).toContain(at('fifo'));
       expect(status).toBe(wanted);
     }
   });
 
   it('writes its log into a pipe that somebody reads', async () => {
-    const line = `mkfifo ${at('fifo')}; cat ${at('fifo')} > ${at('copy')} & sleep 0.3; "$@"; s=$?; wait; exit $s`;
+    // The shell holds it open, so that there is a reader from the beginning.
+    const pipe = `mkfifo ${at('fifo')}; exec 3<>${at('fifo')}; cat ${at('fifo')} > ${at('copy')} 3>&- &`;
+    const line = `${pipe} "$@" 3>&-; s=$?; exec 3>&-; wait; exit $s`;
     const { status } = await shell(line, exporting(at('out'), '-q', '--log', at('fifo')));
     expect(status).toBe(0);
     expect(readFileSync(at('copy'), 'utf8').trim().split('\n').length).toBeGreaterThan(2);

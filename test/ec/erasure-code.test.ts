@@ -171,7 +171,7 @@ describe('planning', () => {
     expect(code.plan(new Set([0, 4, 5]))).toBeUndefined();
     expect(code.shortage(new Set([5, 0, 4]))).toMatchObject({
       code: 'CORRUPT',
-      message: 'erasure-coded object: 3 of its 6 shards (number 0, 4, 5), 4 needed',
+      message: 'erasure-coded object: 3 of its 6 shards (numbers 0, 4, 5), 4 needed',
     });
   });
 

@@ -63,11 +63,18 @@ export class BlueStoreObject implements OpenObject {
     return this.#shards.get(offset);
   }
 
+  /** Those beside the record count; what is not there, or not as the record has it, may be elsewhere. */
   #findShards(): Map<number, Uint8Array> {
     const found = shardsIn({ [Symbol.iterator]: () => this.#following });
     const { shards } = this.#record.onode;
-    const isWhole = shards.every(({ offset, bytes }) => found.get(offset)?.length === bytes);
-    return isWhole ? found : shardsIn(this.#everywhere());
+    const lacking = shards.filter(({ offset, bytes }) => found.get(offset)?.length !== bytes);
+    if (lacking.length === 0) return found;
+    const others = shardsIn(this.#everywhere());
+    for (const { offset, bytes } of lacking) {
+      const other = others.get(offset);
+      if (other?.length === bytes) found.set(offset, other);
+    }
+    return found;
   }
 
   read(target: Uint8Array, position: number): number {

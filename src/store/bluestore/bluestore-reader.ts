@@ -24,7 +24,7 @@ import type { DataSource } from './data-reader.ts';
 import { type DeferredOverlay, readDeferred } from './deferred.ts';
 import { encodeObjectKey, SHARD_TAIL } from './object-key.ts';
 import { omapEntries, omapPlace } from './omap.ts';
-import { decodeOnodeRecord, type OnodeRecord } from './onode.ts';
+import { decodeOnodeRecord, type Onode, type OnodeRecord } from './onode.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 
 export const OBJECT_PREFIX = 'O';
@@ -74,17 +74,23 @@ export class BlueStoreReader implements ObjectStoreReader {
 
   open(ref: ObjectRef, { verify = true }: OpenOptions = {}): OpenObject {
     const path = this.#pathOf(ref);
-    const key = encodeObjectKey(ref.id);
+    const { record, following, everywhere } = this.#find(ref.id, path);
+    const source = () => this.#dataSource(verify);
+    return new BlueStoreObject(path, record, following, everywhere, source);
+  }
+
+  /** An object's record and what the database has behind it. @throws SOURCE_IO, CORRUPT */
+  #find(id: ObjectId, path: string) {
+    const key = encodeObjectKey(id);
     const range = { from: key, to: Buffer.concat([key, BEHIND_SHARDS]) };
     const { kv } = this.#open();
     const everywhere = () => kv.iterate(OBJECT_PREFIX, range);
     const home = kv.iterateHome(OBJECT_PREFIX, range);
     const first = home?.next();
-    const isThere = first !== undefined && isEntryOf(first, key);
-    const entries = isThere ? home! : everywhere();
-    const record = this.#recordOf(isThere ? first : entries.next(), key, path);
-    const source = () => this.#dataSource(verify);
-    return new BlueStoreObject(path, record, entries, everywhere, source);
+    const isHome = first !== undefined && isEntryOf(first, key);
+    const following = isHome ? home! : everywhere();
+    const record = this.#recordOf(isHome ? first : following.next(), key, path);
+    return { record, following, everywhere };
   }
 
   #recordOf(first: IteratorResult<KvEntry>, key: Uint8Array, path: string): OnodeRecord {
@@ -116,10 +122,19 @@ export class BlueStoreReader implements ObjectStoreReader {
 
   *omap(id: ObjectId): Iterable<OmapEntry> {
     const { kv } = this.#open();
-    const value = kv.get(OBJECT_PREFIX, encodeObjectKey(id));
-    if (value === undefined) return;
-    const place = omapPlace(id, decodeOnodeRecord(value).onode);
+    const onode = this.#onodeOf(id);
+    const place = onode && omapPlace(id, onode);
     if (place !== undefined) yield* omapEntries(kv, place);
+  }
+
+  /** undefined where there is none */
+  #onodeOf(id: ObjectId): Onode | undefined {
+    try {
+      return this.#find(id, this.location.path).record.onode;
+    } catch (error) {
+      if (isSourceFault(error) && error.data.errno === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   pgBits(directory: Uint8Array): number | undefined {

@@ -2,7 +2,7 @@ import { compareKeys } from '../../kv/key-order.ts';
 import type { KvEntry, KvStore } from '../../kv/kv-store.ts';
 import type { KeyRange } from '../../kv/table-blocks.ts';
 import { DEFAULT_FAMILY } from '../../kv/version.ts';
-import { type Sharding, shardOf } from './sharding.ts';
+import { type Sharding, type Shards, shardOf } from './sharding.ts';
 
 /**
  * BlueStore's database by prefix. A prefix lives in the default column family, its keys behind
@@ -14,6 +14,7 @@ export class PrefixedKv {
   readonly #kv: KvStore;
   readonly sharding: Sharding;
   readonly #homes = new Map<string, Home[]>();
+  readonly #rules = new Map<string, Shards | undefined>();
 
   /** @param sharding says in which family a key is, where that is known */
   constructor(kv: KvStore, path: string, sharding: Sharding = new Map()) {
@@ -24,8 +25,8 @@ export class PrefixedKv {
 
   /**
    * What the family has of a range in which the store's own rule says that all of it is; undefined where it says nothing.
-   * That may not be all: the rule has no checksum, and of keys that a reshard has moved some are back in their old families
-   * where a log is damaged.
+   * That may not be all: of keys that a reshard has moved some are back in their old families where a log is damaged.
+   * What is there is newer than what old families have.
    */
   iterateHome(prefix: string, range: Required<KeyRange>): Iterator<KvEntry> | undefined {
     const home = this.#homeOf(prefix, range);
@@ -61,12 +62,35 @@ export class PrefixedKv {
 
   /** Where the store's rule has all keys of a range; undefined where they may be in several. */
   #homeOf(prefix: string, { from, to }: KeyRange): Home | undefined {
-    const shards = this.sharding.get(prefix);
+    const shards = this.#ruleOf(prefix);
     if (shards === undefined || from === undefined || to === undefined) return undefined;
     const shard = shardOf(shards, from, to);
     if (shard === undefined) return undefined;
     const family = `${prefix}-${shard}`;
     return this.#homesOf(prefix).find((home) => home.family === family);
+  }
+
+  /** The rule for a prefix, if the first keys of its families are where it has them. */
+  #ruleOf(prefix: string): Shards | undefined {
+    if (!this.#rules.has(prefix)) {
+      const shards = this.sharding.get(prefix);
+      this.#rules.set(prefix, shards && this.#isObeyed(prefix, shards) ? shards : undefined);
+    }
+    return this.#rules.get(prefix);
+  }
+
+  #isObeyed(prefix: string, shards: Shards): boolean {
+    const { families } = this.#kv;
+    const own = families.filter((family) => family.startsWith(`${prefix}-`));
+    if (own.length !== shards.count) return false;
+    return own.every((family) => {
+      let left = KEYS_LOOKED_AT;
+      for (const { key } of this.#kv.iterate({}, family)) {
+        if (`${prefix}-${shardOf(shards, key, key)}` !== family) return false;
+        if (--left === 0) break;
+      }
+      return true;
+    });
   }
 
   /** Families of the prefix's own first: a reshard copies to them before it deletes elsewhere. */
@@ -112,6 +136,8 @@ interface Home {
 }
 
 const NO_BYTES = new Uint8Array(0);
+/** Of each family: a wrong rule has a third of them right, or fewer. */
+const KEYS_LOOKED_AT = 8;
 
 function next(iterator: Iterator<KvEntry>): KvEntry | undefined {
   const { done, value } = iterator.next();

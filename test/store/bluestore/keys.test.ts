@@ -33,17 +33,14 @@ import { PG_META_KEY, RBD_ID_KEY, SHARD_KEY, SPANNING_KEY } from './samples.ts';
 function database(
   families: Record<string, Record<string, string>>,
   sharding?: Sharding,
-  looked: string[] = [],
 ): PrefixedKv {
   const kv: KvStore = {
     families: Object.keys(families),
     get: (key, family = 'default') => {
-      looked.push(family);
       const value = families[family]![Buffer.from(key).toString('latin1')];
       return value === undefined ? undefined : Buffer.from(value, 'latin1');
     },
     *iterate({ from, to } = {}, family = 'default') {
-      looked.push(family);
       const entries = Object.entries(families[family]!).map(([key, value]) => ({
         key: Buffer.from(key, 'latin1'),
         value: Buffer.from(value, 'latin1'),
@@ -127,13 +124,18 @@ describe('the division of keys among families', () => {
   });
 
   it('says which one family to look into', () => {
-    const looked: string[] = [];
-    const kv = database({ ...families, [own]: { ab: '1', abc: '2', ac: '3' } }, sharding, looked);
-    expect(texts({ [Symbol.iterator]: () => kv.iterateHome('O', range)! })).toEqual([
-      'ab=1',
-      'abc=2',
-    ]);
-    expect(new Set(looked)).toEqual(new Set([own]));
+    const kv = database({ ...families, [own]: { ab: '1', abc: '2', ac: '3' } }, sharding);
+    const found = kv.iterateHome('O', range)!;
+    expect(texts({ [Symbol.iterator]: () => found })).toEqual(['ab=1', 'abc=2']);
+  });
+
+  it('says nothing where families do not obey it, or are not as many', () => {
+    const wrong = { ...families, [other]: { abc: '2' } };
+    expect(database(wrong, sharding).iterateHome('O', range)).toBeUndefined();
+    const more = { ...families, 'O-3': {} };
+    expect(database(more, sharding).iterateHome('O', range)).toBeUndefined();
+    const short = { ...families, [own]: { a: '1' } };
+    expect(database(short, sharding).iterateHome('O', range)).toBeUndefined();
   });
 
   it('hides nothing from whoever wants all there is, however wrong it is', () => {
