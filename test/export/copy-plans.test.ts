@@ -428,7 +428,9 @@ describe('noteUnreachable', () => {
 
   it('calls an object lost that fewer shards of are at hand than make it', () => {
     const { lost, doubtful } = noted(['2'], { erasure, doubt: 'stale' });
-    expect(lost).toMatchObject([{ length: 8, reason: expect.stringMatching(/1 of its 3 shards \(number 2\)/) }]);
+    expect(lost).toMatchObject([
+      { length: 8, reason: expect.stringMatching(/1 of its 3 shards \(number 2\)/) },
+    ]);
     expect(doubtful).toEqual([]);
   });
 
