@@ -8,7 +8,6 @@ import {
   isSourceFault,
   sourceIoError,
 } from '../../errors/salvage-error.ts';
-import type { KvEntry } from '../../kv/kv-store.ts';
 import type {
   ObjectId,
   ObjectRef,
@@ -24,7 +23,7 @@ import type { DataSource } from './data-reader.ts';
 import { type DeferredOverlay, readDeferred } from './deferred.ts';
 import { encodeObjectKey, SHARD_TAIL } from './object-key.ts';
 import { omapEntries, omapPlace } from './omap.ts';
-import { decodeOnodeRecord, type Onode, type OnodeRecord } from './onode.ts';
+import { decodeOnodeRecord, type OnodeRecord } from './onode.ts';
 import { type OpenStore, openStore } from './open-store.ts';
 
 export const OBJECT_PREFIX = 'O';
@@ -32,11 +31,15 @@ export const OBJECT_PREFIX = 'O';
 /** Above the keys of all extent map shards of an object. */
 const BEHIND_SHARDS = Buffer.alloc(SHARD_TAIL + 1, 0xff);
 
-const isEntryOf = (
-  found: IteratorResult<KvEntry>,
-  key: Uint8Array,
-): found is IteratorYieldResult<KvEntry> =>
-  found.done !== true && Buffer.compare(found.value.key, key) === 0;
+/** @throws CORRUPT, with the object's path */
+function decodeRecord(bytes: Uint8Array, path: string): OnodeRecord {
+  try {
+    return decodeOnodeRecord(bytes);
+  } catch (error) {
+    if (!isSourceFault(error)) throw error;
+    throw corruptError(`${path}: ${errorText(error)}`, { ...error.data, path });
+  }
+}
 
 function snapText(snap: bigint): string {
   return snap === NOSNAP ? 'head' : snap.toString(16);
@@ -74,35 +77,28 @@ export class BlueStoreReader implements ObjectStoreReader {
 
   open(ref: ObjectRef, { verify = true }: OpenOptions = {}): OpenObject {
     const path = this.#pathOf(ref);
-    const { record, following, everywhere } = this.#find(ref.id, path);
+    const found = this.#find(ref.id);
+    if (found === undefined) {
+      throw sourceIoError(`no object ${path}`, { path, errno: 'ENOENT' });
+    }
+    const record = decodeRecord(found.value, path);
     const source = () => this.#dataSource(verify);
-    return new BlueStoreObject(path, record, following, everywhere, source);
+    return new BlueStoreObject(path, record, found.following, found.everywhere, source);
   }
 
-  /** An object's record and what the database has behind it. @throws SOURCE_IO, CORRUPT */
-  #find(id: ObjectId, path: string) {
+  /** An object's record, and what the database has behind it; undefined where there is none. */
+  #find(id: ObjectId) {
     const key = encodeObjectKey(id);
     const range = { from: key, to: Buffer.concat([key, BEHIND_SHARDS]) };
     const { kv } = this.#open();
     const everywhere = () => kv.iterate(OBJECT_PREFIX, range);
-    const home = kv.iterateHome(OBJECT_PREFIX, range);
-    const first = home?.next();
-    const isHome = first !== undefined && isEntryOf(first, key);
-    const following = isHome ? home! : everywhere();
-    const record = this.#recordOf(isHome ? first : following.next(), key, path);
-    return { record, following, everywhere };
-  }
-
-  #recordOf(first: IteratorResult<KvEntry>, key: Uint8Array, path: string): OnodeRecord {
-    if (!isEntryOf(first, key)) {
-      throw sourceIoError(`no object ${path}`, { path, errno: 'ENOENT' });
+    for (const following of [kv.iterateHome(OBJECT_PREFIX, range), everywhere()]) {
+      const first = following?.next();
+      if (first === undefined || first.done === true) continue;
+      const { key: own, value } = first.value;
+      if (Buffer.compare(own, key) === 0) return { value, following: following!, everywhere };
     }
-    try {
-      return decodeOnodeRecord(first.value.value);
-    } catch (error) {
-      if (!isSourceFault(error)) throw error;
-      throw corruptError(`${path}: ${errorText(error)}`, { ...error.data, path });
-    }
+    return undefined;
   }
 
   #pathOf({ id, directory }: ObjectRef): string {
@@ -121,20 +117,10 @@ export class BlueStoreReader implements ObjectStoreReader {
   }
 
   *omap(id: ObjectId): Iterable<OmapEntry> {
-    const { kv } = this.#open();
-    const onode = this.#onodeOf(id);
-    const place = onode && omapPlace(id, onode);
-    if (place !== undefined) yield* omapEntries(kv, place);
-  }
-
-  /** undefined where there is none */
-  #onodeOf(id: ObjectId): Onode | undefined {
-    try {
-      return this.#find(id, this.location.path).record.onode;
-    } catch (error) {
-      if (isSourceFault(error) && error.data.errno === 'ENOENT') return undefined;
-      throw error;
-    }
+    const found = this.#find(id);
+    if (found === undefined) return;
+    const place = omapPlace(id, decodeOnodeRecord(found.value).onode);
+    if (place !== undefined) yield* omapEntries(this.#open().kv, place);
   }
 
   pgBits(directory: Uint8Array): number | undefined {
