@@ -34,8 +34,10 @@ const copied = path.join(place, 'copied.raw');
 
 fs.mkdirSync(WORK, { recursive: true });
 if (!fs.existsSync(about)) {
-  const { cephStrHashRjenkins: hash } = await import(path.join(BENCH, '../dist/ceph/placement.js'));
-  fs.writeFileSync(about, JSON.stringify(makeDevice(device, { onodes, dataObjects, hash })));
+  const { cephStrHashRjenkins: hash } = await import('../dist/ceph/placement.js');
+  const { reverseBits32 } = await import('../dist/ceph/hobject.js');
+  const made = makeDevice(device, { onodes, dataObjects, hash, reverseBits32 });
+  fs.writeFileSync(about, JSON.stringify(made));
 }
 const { databaseBytes, dataAt } = JSON.parse(fs.readFileSync(about, 'utf8'));
 const places = Array.from({ length: dataObjects }, (_, i) => i * OBJECT);

@@ -242,7 +242,7 @@ function extentMap(deviceOffset, blobs, checksum) {
 }
 
 /** Omap of PGs and headers: `pgs` of them, `headers` by image with their reversed hash, ascending. */
-function addOmap(family, { pgs, headers, size }) {
+function addOmap(family, { pgs, headers, size, reverseBits32 }) {
   const put = (head, omap) => {
     for (const key of Object.keys(omap).sort())
       family.add(Buffer.concat([head, Buffer.from(`.${key}`)]), omap[key]);
@@ -286,12 +286,6 @@ const LOG_AT = 8192;
 const LOG_BYTES = 4 << 20;
 const FILES_AT = 16 << 20;
 
-function reverseBits32(value) {
-  let reversed = 0;
-  for (let bit = 0; bit < 32; bit++) reversed |= ((value >>> bit) & 1) << (31 - bit);
-  return reversed >>> 0;
-}
-
 const imageId = (image) => (0x10000 + image).toString(16);
 const objectName = (image, no) => `rbd_data.${imageId(image)}.${no.toString(16).padStart(16, '0')}`;
 
@@ -299,8 +293,9 @@ const objectName = (image, no) => `rbd_data.${imageId(image)}.${no.toString(16).
  * @param onodes objects of 4 MiB, 256 to an image or as many as have data, each with a record and a shard of its extent map
  * @param dataObjects how many of image 0 have data (the same 4 KiB again and again)
  * @param hash Ceph's string hash
+ * @param reverseBits32 of an object's hash, for its key
  */
-export function makeDevice(file, { onodes, dataObjects, hash }) {
+export function makeDevice(file, { onodes, dataObjects, hash, reverseBits32 }) {
   if (onodes < dataObjects) throw new Error('more objects with data than objects');
   if (onodes < MIN_ONODES) throw new Error(`fewer than ${MIN_ONODES} objects`);
   const fd = fs.openSync(file, 'w');
@@ -376,6 +371,7 @@ export function makeDevice(file, { onodes, dataObjects, hash }) {
   addOmap(main, {
     pgs: collections.length,
     headers,
+    reverseBits32,
     size: (dataObjects || Math.floor(onodes / images)) * OBJECT,
   });
   const size = dataAt + dataObjects * OBJECT;

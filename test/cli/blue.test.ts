@@ -14,7 +14,7 @@ import { ObjectExtents } from '../../src/store/bluestore/object-extents.ts';
 import { encodeObjectKey } from '../../src/store/bluestore/object-key.ts';
 import { decodeOnodeRecord } from '../../src/store/bluestore/onode.ts';
 import { openStore } from '../../src/store/bluestore/open-store.ts';
-import { shardOf } from '../../src/store/bluestore/sharding.ts';
+import { readSharding, shardOf } from '../../src/store/bluestore/sharding.ts';
 import type { OsdLocation } from '../../src/store/object-store.ts';
 import { copyTree, fixtureOsds, truthOf, workDirectory } from '../helpers/fixtures.ts';
 import { locate, nameOf, scanOsd } from '../helpers/osd-objects.ts';
@@ -118,7 +118,7 @@ describe('images on BlueStore', () => {
 
   it("has every key in the family that the store's own rule names", () => {
     const store = openStore(locate(path.join(osds, '0')), () => {});
-    const { sharding } = store.kv;
+    const sharding = readSharding(store.bluefs);
     const kv = openKvStore(blueFsDirectory(store.bluefs), () => {});
     const counts = { O: 0, p: 0 };
     for (const prefix of ['O', 'p'] as const) {
@@ -126,6 +126,7 @@ describe('images on BlueStore', () => {
       for (let i = 0; i < shards.count; i++) {
         for (const { key } of kv.iterate({}, `${prefix}-${i}`)) {
           expect(shardOf(shards, key, key)).toBe(i);
+          expect(store.kv.iterateHome(prefix, { from: key, to: key })).toBeDefined();
           counts[prefix]++;
         }
       }
@@ -227,7 +228,7 @@ describe('a flipped bit in the rule by which the database is divided', () => {
       const block = path.join(wrong, osd, 'block');
       expect(replaceText(block, 'O(3,0-13)=', 'O(3,0-03)=')).toBeGreaterThan(0);
       const store = openStore(locate(path.join(wrong, osd)), () => {});
-      expect(store.kv.sharding.get('O')).toEqual({ count: 3, start: 0, end: 3 });
+      expect(readSharding(store.bluefs).get('O')).toEqual({ count: 3, start: 0, end: 3 });
       store.close();
     }
   });

@@ -12,26 +12,26 @@ export class BlueStoreObject implements OpenObject {
   readonly path: string;
   readonly #record: OnodeRecord;
   readonly #following: Iterator<KvEntry>;
-  readonly #everywhere: () => Iterable<KvEntry>;
+  readonly #elsewhere: () => Iterable<KvEntry>;
   readonly #extents: ObjectExtents;
   readonly #data: DataReader;
   #shards: Map<number, Uint8Array> | undefined;
 
   /**
    * @param following the database's entries behind the object's own: its extent map shards
-   * @param everywhere all entries of the object, should some be missing there
+   * @param elsewhere what else may be of the object, should some be missing there
    */
   constructor(
     path: string,
     record: OnodeRecord,
     following: Iterator<KvEntry>,
-    everywhere: () => Iterable<KvEntry>,
+    elsewhere: () => Iterable<KvEntry>,
     source: () => DataSource,
   ) {
     this.path = path;
     this.#record = record;
     this.#following = following;
-    this.#everywhere = everywhere;
+    this.#elsewhere = elsewhere;
     this.#extents = new ObjectExtents(record, (offset) => this.#shard(offset));
     this.#data = new DataReader(source);
   }
@@ -69,7 +69,7 @@ export class BlueStoreObject implements OpenObject {
     const { shards } = this.#record.onode;
     const lacking = shards.filter(({ offset, bytes }) => found.get(offset)?.length !== bytes);
     if (lacking.length === 0) return found;
-    const others = shardsIn(this.#everywhere());
+    const others = shardsIn(this.#elsewhere());
     for (const { offset, bytes } of lacking) {
       const other = others.get(offset);
       if (other?.length === bytes) found.set(offset, other);

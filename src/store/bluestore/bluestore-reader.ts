@@ -8,6 +8,7 @@ import {
   isSourceFault,
   sourceIoError,
 } from '../../errors/salvage-error.ts';
+import type { KvEntry } from '../../kv/kv-store.ts';
 import type {
   ObjectId,
   ObjectRef,
@@ -30,6 +31,17 @@ export const OBJECT_PREFIX = 'O';
 
 /** Above the keys of all extent map shards of an object. */
 const BEHIND_SHARDS = Buffer.alloc(SHARD_TAIL + 1, 0xff);
+
+/** An object's own entry, if that comes first; what follows it, and what else may have entries of the object. */
+function entriesOf(
+  key: Uint8Array,
+  following: Iterator<KvEntry>,
+  elsewhere: () => Iterable<KvEntry>,
+) {
+  const first = following.next();
+  if (first.done === true || Buffer.compare(first.value.key, key) !== 0) return undefined;
+  return { value: first.value.value, following, elsewhere };
+}
 
 /** @throws CORRUPT, with the object's path */
 function decodeRecord(bytes: Uint8Array, path: string): OnodeRecord {
@@ -83,7 +95,7 @@ export class BlueStoreReader implements ObjectStoreReader {
     }
     const record = decodeRecord(found.value, path);
     const source = () => this.#dataSource(verify);
-    return new BlueStoreObject(path, record, found.following, found.everywhere, source);
+    return new BlueStoreObject(path, record, found.following, found.elsewhere, source);
   }
 
   /** An object's record, and what the database has behind it; undefined where there is none. */
@@ -91,14 +103,9 @@ export class BlueStoreReader implements ObjectStoreReader {
     const key = encodeObjectKey(id);
     const range = { from: key, to: Buffer.concat([key, BEHIND_SHARDS]) };
     const { kv } = this.#open();
+    const home = kv.iterateHome(OBJECT_PREFIX, range);
     const everywhere = () => kv.iterate(OBJECT_PREFIX, range);
-    for (const following of [kv.iterateHome(OBJECT_PREFIX, range), everywhere()]) {
-      const first = following?.next();
-      if (first === undefined || first.done === true) continue;
-      const { key: own, value } = first.value;
-      if (Buffer.compare(own, key) === 0) return { value, following: following!, everywhere };
-    }
-    return undefined;
+    return (home && entriesOf(key, home, everywhere)) ?? entriesOf(key, everywhere(), () => []);
   }
 
   #pathOf({ id, directory }: ObjectRef): string {

@@ -12,7 +12,7 @@ import { type Sharding, type Shards, shardOf } from './sharding.ts';
 export class PrefixedKv {
   readonly path: string;
   readonly #kv: KvStore;
-  readonly sharding: Sharding;
+  readonly #sharding: Sharding;
   readonly #homes = new Map<string, Home[]>();
   readonly #rules = new Map<string, Shards | undefined>();
 
@@ -20,7 +20,7 @@ export class PrefixedKv {
   constructor(kv: KvStore, path: string, sharding: Sharding = new Map()) {
     this.#kv = kv;
     this.path = path;
-    this.sharding = sharding;
+    this.#sharding = sharding;
   }
 
   /**
@@ -73,7 +73,7 @@ export class PrefixedKv {
   /** The rule for a prefix, if the first keys of its families are where it has them. */
   #ruleOf(prefix: string): Shards | undefined {
     if (!this.#rules.has(prefix)) {
-      const shards = this.sharding.get(prefix);
+      const shards = this.#sharding.get(prefix);
       this.#rules.set(prefix, shards && this.#isObeyed(prefix, shards) ? shards : undefined);
     }
     return this.#rules.get(prefix);
